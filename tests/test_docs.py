@@ -73,6 +73,21 @@ def test_the_alias_map_of_the_docs_means_what_it_says():
     assert rules.role_of("val/c4/ce", "my-stack").task == "c4"
 
 
+def test_the_law_of_the_plugins_page_fits():
+    import numpy as np
+    import pandas as pd
+
+    import isoflop
+
+    names = {}
+    exec(_python_block("plugins/README.md", "SATURATING ="), names)
+    (law,) = names["isoflop_laws"]()
+    tokens = np.geomspace(1e8, 1e10, 20)
+    frame = pd.DataFrame({"n_tokens": tokens, "accuracy": 0.8 - 0.5 * np.exp(-tokens / 2e9)})
+    fit = isoflop.fit(law, isoflop.RunTable.from_pandas(frame), n_boot=0)
+    assert fit.estimate == pytest.approx([0.8, 0.5, 2e9], rel=1e-6)
+
+
 def _python_block(file, word):
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / file).read_text("utf-8"), re.DOTALL)
     return next(block for block in blocks if word in block)

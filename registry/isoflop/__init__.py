@@ -16,6 +16,7 @@ _HOME = {
     "CurveTable": "isoflop.tables",
     "Estimate": "isoflop.estimate",
     "FitResult": "isoflop.estimation",
+    "FitTable": "isoflop.tables",
     "Finding": "isoflop.results",
     "IsoflopError": "isoflop.errors",
     "Plan": "isoflop.estimation",
@@ -30,6 +31,7 @@ _HOME = {
     "hookimpl": "isoflop.hookspecs",
     "open_registry": "isoflop.store",
     "plan": "isoflop.analysis",
+    "refit": "isoflop.refitting",
     "track": "isoflop.live.tracking",
 }
 
@@ -40,6 +42,7 @@ __all__ = [
     "Estimate",
     "Finding",
     "FitResult",
+    "FitTable",
     "IsoflopError",
     "Plan",
     "PluginHost",
@@ -53,6 +56,7 @@ __all__ = [
     "hookimpl",
     "open_registry",
     "plan",
+    "refit",
     "track",
 ]
 
@@ -66,9 +70,10 @@ if TYPE_CHECKING:
     from isoflop.live.autologging import autolog
     from isoflop.live.tracking import track
     from isoflop.plugin_host import PluginHost
+    from isoflop.refitting import refit
     from isoflop.results import AnalysisResult, Finding
     from isoflop.store import Registry, open_registry
-    from isoflop.tables import CurveTable, RunTable, ScoreTable
+    from isoflop.tables import CurveTable, FitTable, RunTable, ScoreTable
 
 
 def __getattr__(name: str) -> Any:

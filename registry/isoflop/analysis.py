@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +20,18 @@ def fit(
     law: str | Law,
     runs: RunTable,
     *,
-    objective: str = "log-huber",
+    objective: str | None = None,
     delta: float = 1e-3,
+    quantile: float | None = None,
     n_boot: int = 1000,
     seed: int = 0,
     level: float = 0.95,
     family: str | None = None,
+    fixed: Mapping[str, float] | None = None,
+    tied: Sequence[str] = (),
+    using: Mapping[str, str] | None = None,
+    weights: str | None = None,
+    clusters: str | None = None,
     host: PluginHost | None = None,
 ) -> FitResult:
     """Fit a scaling law to runs, with a certificate and bootstrap intervals.
@@ -36,10 +42,14 @@ def fit(
         Name of a registered law, for example ``"chinchilla"``, or a law.
     runs : RunTable, n_runs rows
         Needs the columns the law names; rows that lack one are left out with a reason.
-    objective : str
-        ``"log-huber"``: sum over runs of Huber(log predicted - log loss).
+    objective : str or None
+        ``"log-huber"``: sum over runs of Huber(log predicted - log measured); also ``huber``,
+        ``squares``, ``absolute`` and ``quantile``, each with or without ``log-``. None for the
+        law's own, which for losses is ``log-huber``.
     delta : float
-        Huber threshold on the log residual. [1]
+        Huber threshold on the residual. [unit of the residual]
+    quantile : float or None
+        For the quantile objectives: share of the runs below the fit. [1]
     n_boot : int
         Bootstrap replicates over runs; 0 for none (intervals are NaN).
     seed : int
@@ -48,6 +58,16 @@ def fit(
         Level of the intervals. [1]
     family : str or None
         Family to fit where the table holds several.
+    fixed : mapping of str to float, or None
+        Parameters to hold at a value: ``{"alpha": 0.5}``.
+    tied : sequence of str
+        Parameters to hold equal: ``("alpha", "beta")``.
+    using : mapping of str to str, or None
+        Column that stands for one the law reads: ``{"n_params": "n_params_nonembedding"}``.
+    weights : str or None
+        Column with the weight of each row. [1]
+    clusters : str or None
+        Column with what is resampled together: ``"run_uid"`` where rows are checkpoints.
     host : PluginHost or None
         Plugins to look the law up in; all installed ones by default.
 
@@ -59,11 +79,11 @@ def fit(
     Raises
     ------
     UnknownNameError
-        No such law or objective.
+        No such law, objective, parameter or column.
     SchemaError
         `runs` is no RunTable, or an option is out of range.
     UnitError
-        The runs mix families, loss data sets or tokenizers.
+        The runs mix families, loss data sets, tokenizers or FLOP conventions.
     TooFewRunsError
         Fewer usable runs than the law has parameters plus one; an empty table, a table of NaN and
         a table of one run end here.
@@ -79,10 +99,16 @@ def fit(
         runs,
         objective=objective,
         delta=delta,
+        quantile=quantile,
         n_boot=n_boot,
         seed=seed,
         level=level,
         family=family,
+        fixed=fixed,
+        tied=tied,
+        using=using,
+        weights=weights,
+        clusters=clusters,
     )
 
 
@@ -95,7 +121,7 @@ def analyze(
     ----------
     name : str
         Name of a registered analyzer; ``isoflop plugins`` lists them.
-    table : RunTable, ScoreTable or CurveTable
+    table : RunTable, ScoreTable, CurveTable or FitTable
         What the analyzer asks for.
     host : PluginHost or None
         Plugins to look the analyzer up in; all installed ones by default.

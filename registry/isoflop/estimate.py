@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+_ENDS = ("value", "low", "high")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +77,49 @@ class Estimates:
         return "[" + ", ".join(repr(e) for e in self) + "]"
 
 
+def as_estimate(entry: Mapping[str, Any] | Sequence[Any], *, level: float = math.nan) -> Estimate:
+    """Return an estimate from its plain form; a number that is missing or None becomes NaN.
+
+    Parameters
+    ----------
+    entry : mapping or sequence
+        ``value``, ``low``, ``high`` and perhaps ``level`` by name, or the first three in order.
+    level : float
+        Level where the entry names none. [1]
+
+    Examples
+    --------
+    >>> as_estimate([0.35, 0.32, None], level=0.9)
+    0.35 [?, ?]
+    """
+    named = entry if isinstance(entry, Mapping) else dict(zip(_ENDS, entry, strict=False))
+    told = {end: named.get(end) for end in _ENDS} | {"level": named.get("level", level)}
+    return Estimate(**{end: math.nan if x is None else float(x) for end, x in told.items()})
+
+
 def format_interval(value: float, low: float, high: float) -> str:
     """Return ``value [low, high]`` with as many digits as the interval supports.
 
-    A missing interval is said (``[?, ?]``), never hidden.
+    A missing interval is said (``[?, ?]``), never hidden, and an open end is infinite.
 
     Examples
     --------
     >>> format_interval(477.8259, 286.09, 743.61)
     '480 [290, 740]'
+    >>> format_interval(28.0, 6.5, math.inf)
+    '28 [6.5, inf]'
     """
+    if math.isinf(low) or math.isinf(high):
+        return f"{_short(value, 3)} [{_short(low, 2)}, {_short(high, 2)}]"
     if not (math.isfinite(low) and math.isfinite(high)):
         return f"{_short(value, 4)} [?, ?]"
     half = high / 2 - low / 2
     if not math.isfinite(value) or half <= 0:
         return f"{_short(value, 4)} [{_short(low, 4)}, {_short(high, 4)}]"
     decimals = 1 - math.floor(math.log10(half))
+    if low > 0 and high > 30 * low:
+        # Digits fit for the high end would round the low one away: 6.5 to 10,000.
+        return f"{_short(value, 2)} [{_short(low, 2)}, {_short(high, 2)}]"
     if max(abs(value), abs(low), abs(high)) >= 1e6 or decimals > 6:
         gap = math.log10(abs(value)) - math.log10(half) if value else 0.0
         digits = min(max(2, 2 + math.floor(gap)), 15)

@@ -238,7 +238,8 @@ class Analyzer:
     source : str
         Papers it stands on.
     table : str
-        ``"runs"``, ``"scores"`` or ``"curves"``: what `run` is given.
+        ``"runs"``, ``"scores"``, ``"curves"`` or ``"fits"``: what `run` is given. In a report the
+        fits are those that the registry holds and those that the analyzers before made just now.
     requires : tuple of str
         Columns without which it cannot say anything.
     run : AnalyzerFunction
@@ -252,7 +253,7 @@ class Analyzer:
     name: str
     summary: str
     source: str
-    table: Literal["runs", "scores", "curves"]
+    table: Literal["runs", "scores", "curves", "fits"]
     requires: tuple[str, ...]
     run: AnalyzerFunction
     options: Mapping[str, Option] = field(default_factory=dict)

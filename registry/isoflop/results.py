@@ -156,6 +156,15 @@ class AnalysisResult:
     numbers: Mapping[str, Estimate] = field(default_factory=dict)
     fits: Sequence[Mapping[str, Any]] = ()
 
+    @property
+    def is_silent(self) -> bool:
+        """True where all its tables are empty: the verdict says what the runs lack.
+
+        A result without tables is one whose verdict is the answer.
+        """
+        said = self.findings or self.numbers or self.fits or not self.tables
+        return not said and all(table.empty for table in self.tables.values())
+
     def __repr__(self) -> str:
         lines = [f"{self.title}: {self.verdict}"]
         lines += [f"  [{'ok' if ok else 'no'}] {text}" for text, ok in self.checks]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from isoflop.errors import SchemaError, UnknownNameError
-from isoflop.schema import CURVES, METRICS, RUNS, SCORES, TableSchema, arrow_type
+from isoflop.estimate import Estimate, as_estimate
+from isoflop.schema import CURVES, FITS, METRICS, RUNS, SCORES, TableSchema, arrow_type
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,7 +202,29 @@ def _cast(column: Any, kind: Any, name: str, schema: TableSchema) -> Any:
         ) from error
 
 
-class RunTable(ArrowTable):
+class SizedRows(ArrowTable):
+    """Rows that tell N of the run they belong to."""
+
+    def is_mixture(self) -> NDArray[np.bool_]:
+        """Return which runs are mixtures of experts: they say so, or use under 99 % of N a token.
+
+        Shape (n_rows,).
+        """
+        total, active = self.numbers("n_params"), self.numbers("n_params_active")
+        named = np.array([a == "moe" for a in self.texts("architecture")], dtype=bool)
+        return named | (active < 0.99 * total)
+
+    def params_per_token(self) -> NDArray[np.float64]:
+        """Return N as laws and 6 N D count it: all parameters, of experts the active ones. [1].
+
+        Shape (n_rows,); NaN where that count is null.
+        """
+        return np.where(
+            self.is_mixture(), self.numbers("n_params_active"), self.numbers("n_params")
+        )
+
+
+class RunTable(SizedRows):
     """Runs, one a row; columns as in the registry's table `runs`.
 
     Enough for a fit: ``n_params``, ``n_tokens``, ``loss``.
@@ -212,24 +237,6 @@ class RunTable(ArrowTable):
         names, uids = self.texts("run_name"), self.texts("run_uid")
         return [n or u or f"run {i}" for i, (n, u) in enumerate(zip(names, uids, strict=True))]
 
-    def is_mixture(self) -> NDArray[np.bool_]:
-        """Return which runs are mixtures of experts: they say so, or use under 99 % of N a token.
-
-        Shape (n_runs,).
-        """
-        total, active = self.numbers("n_params"), self.numbers("n_params_active")
-        named = np.array([a == "moe" for a in self.texts("architecture")], dtype=bool)
-        return named | (active < 0.99 * total)
-
-    def params_per_token(self) -> NDArray[np.float64]:
-        """Return N as laws and 6 N D count it: all parameters, of experts the active ones. [1].
-
-        Shape (n_runs,); NaN where that count is null.
-        """
-        return np.where(
-            self.is_mixture(), self.numbers("n_params_active"), self.numbers("n_params")
-        )
-
 
 class ScoreTable(ArrowTable):
     """Scores, one a row; columns as in `scores` plus the run's N, D, C, loss and family."""
@@ -238,14 +245,73 @@ class ScoreTable(ArrowTable):
     joined = ("run_name", "family", "n_params", "n_tokens", "flops", "loss", "status", "created_at")
 
 
-class CurveTable(ArrowTable):
-    """Training-curve points, one a row; columns as in `curves`."""
+class CurveTable(SizedRows):
+    """Training-curve points, one a row; columns as in `curves` plus facts of the run.
+
+    `n_tokens` is that of the point: tokens seen up to it.
+    """
 
     schema = CURVES
-    joined = ("run_name", "family")
+    joined = (
+        "run_name", "family", "n_params", "n_params_active", "architecture", "n_tokens_planned",
+        "status", "stage", "dataset", "tokenizer",
+    )  # fmt: skip
 
 
 class MetricTable(ArrowTable):
     """Logged metric points, one a row; columns as in `metrics`."""
 
     schema = METRICS
+
+
+SHORTEST_FIT_ID = 4
+"""Characters of the start of a fit's id that name it. [1]"""
+
+FIT_SERIES = ("law", "family", "loss_dataset", "objective", "variant")
+"""Columns of `fits` in which two fits agree that can be compared over time."""
+
+
+class FitTable(ArrowTable):
+    """Law fits, one a row, oldest first; columns as in the registry's table `fits`."""
+
+    schema = FITS
+
+    def params(self) -> list[dict[str, Estimate]]:
+        """Return the parameters of each fit, and what follows from them, by name."""
+        texts, levels = self.texts("params"), self.numbers("level")
+        return [
+            fit_params({"params": text, "level": level})
+            for text, level in zip(texts, levels, strict=True)
+        ]
+
+    def objects(self, name: str) -> list[Any]:
+        """Return what a JSON column of each fit holds, None where it is null or missing."""
+        return [json.loads(text) if text else None for text in self.texts(name)]
+
+    def find(self, fit_id: str) -> int:
+        """Return the row of the fit that has this id, or whose id alone starts so.
+
+        Raises `UnknownNameError` with the candidates where it is not exactly one fit.
+        """
+        ids = [i or "" for i in self.texts("fit_id")]
+        if fit_id in ids:
+            return ids.index(fit_id)
+        found = [i for i in ids if len(fit_id) >= SHORTEST_FIT_ID and i.startswith(fit_id)]
+        if len(found) == 1:
+            return ids.index(found[0])
+        hint = "`isoflop fits` lists them."
+        if found:
+            hint = f"{len(found)} fits start with {fit_id!r}: give more of the id."
+        raise UnknownNameError("fit", fit_id, [i[:12] for i in found or ids], hint=hint)
+
+
+def fit_params(row: Mapping[str, Any]) -> dict[str, Estimate]:
+    """Return the parameters of a row of `fits` as estimates; a null end becomes NaN."""
+    told = row.get("params") or {}
+    told = json.loads(told) if isinstance(told, str) else told
+    level = row.get("level")
+    level = math.nan if level is None else float(level)
+    return {
+        name: entry if isinstance(entry, Estimate) else as_estimate(entry, level=level)
+        for name, entry in told.items()
+    }

@@ -21,7 +21,7 @@ def rows(quick: bool) -> list[tuple[str, str, str, str]]:
     """Return (what, ours, other, ratio or bar) in CPU seconds; `quick` runs 100 of 4,500 starts."""
     from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
-    runs = _points()
+    runs = points()
     n_starts = 100 if quick else N_STARTS
     ours = _best_of(5, lambda: fit_law(CHINCHILLA, runs, n_boot=0))
     found = fit_law(CHINCHILLA, runs, n_boot=0).objective
@@ -55,7 +55,7 @@ def _best_of(times: int, work: Callable[[], object]) -> float:
     return min(spent)
 
 
-def _points() -> RunTable:
+def points() -> RunTable:
     """Return 240 points like those of Epoch: N 57M to 16B, 0.5 % noise, some outliers."""
     rng = np.random.default_rng(0)
     c = 10 ** rng.uniform(18, 22, 240)

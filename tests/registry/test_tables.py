@@ -8,6 +8,7 @@ import pytest
 
 from isoflop import RunTable, ScoreTable
 from isoflop.errors import SchemaError, UnknownNameError
+from isoflop.tables import CurveTable
 
 
 def frame(**columns):
@@ -68,6 +69,20 @@ def test_families_are_split_and_unknown_is_empty():
 def test_scores_may_carry_columns_of_the_run():
     scores = ScoreTable.from_pandas(frame(task=["a"], value=[0.5], flops=[1e20], family=["f"]))
     assert scores.numbers("flops").tolist() == [1e20]
+
+
+def test_points_of_curves_tell_the_parameters_that_a_token_of_their_run_passes_through():
+    points = CurveTable.from_pandas(
+        frame(
+            n_tokens=[1e9, 2e9, 1e9, 1e9],
+            n_params=[8e9, 8e9, 1e9, 8e9],
+            n_params_active=[1e9, 1e9, None, None],
+            architecture=["moe", "moe", "dense", "moe"],
+        )
+    )
+    expected = [1e9, 1e9, 1e9, np.nan]
+    assert np.array_equal(points.params_per_token(), expected, equal_nan=True)
+    assert points.is_mixture().tolist() == [True, True, False, True]
 
 
 def test_polars_and_arrow_hold_the_same_rows():

@@ -4,41 +4,46 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isoflop.estimation import FitResult, Rollout
-from isoflop.estimation.frontier import FLOPS_PER_PARAM_TOKEN
-from isoflop.estimation.selection import fitted_values
+from isoflop.estimation import FitResult
+from isoflop_plugins.analyzers import chinchilla_contours
+from isoflop_plugins.analyzers.exponents_tied import Variant, preference
+from isoflop_plugins.analyzers.family_fits import FamilyFit
+from isoflop_plugins.analyzers.family_tables import (
+    FITS,
+    HELD_OUT,
+    PARAMS,
+    fit_row,
+    frame,
+    held_out_rows,
+    param_rows,
+    relative_residuals,
+    spread,
+    used_rows,
+)
+from isoflop_plugins.analyzers.outliers import Outlier
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from isoflop_plugins.analyzers.chinchilla_parametric import FamilyFit
-
 _GRID = 40
 _MAX_DRAWS = 400
 _AHEAD = 1.0  # decades of compute that the frontier is drawn beyond the runs
-
-UNITS = {
-    "flops": "FLOP", "n_params": "1", "n_tokens": "token", "loss": "nat/token",
-    "loss_low": "nat/token", "loss_high": "nat/token", "predicted": "nat/token",
-    "predicted_low": "nat/token", "predicted_high": "nat/token", "baseline": "nat/token",
-    "error": "1", "baseline_error": "1", "residual": "1", "extrapolation_decades": "decade",
-    "tokens_per_param": "token",
-}  # fmt: skip
+_FIVE = ("E", "A", "B", "alpha", "beta")
 
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "params": ("family", "parameter", "value", "low", "high", "unit"),
-    "fits": (
-        "family", "status", "n_runs", "n_left_out", "objective", "residual_scale", "n_starts",
-        "n_agree", "gradient_norm", "condition_number", "reason",
+    "params": PARAMS,
+    "fits": FITS,
+    "variants": (
+        "family", "variant", "status", "objective", *_FIVE, "exponent_n", "exponent_n_low",
+        "exponent_n_high", "tokens_per_param", "tokens_per_param_low", "tokens_per_param_high",
+        "held_out_error", "preference",
     ),
-    "held_out": (
-        "family", "run", "n_params", "n_tokens", "flops", "loss", "predicted", "predicted_low",
-        "predicted_high", "error", "baseline", "baseline_error",
-    ),
+    "held_out": HELD_OUT,
     "allocation": (
         "family", "flops", "n_params", "n_params_low", "n_params_high", "n_tokens", "n_tokens_low",
         "n_tokens_high", "tokens_per_param", "loss", "loss_low", "loss_high",
@@ -48,90 +53,93 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
         "family", "kind", "segment", "run", "flops", "n_params", "n_tokens", "loss", "loss_low",
         "loss_high",
     ),
+    "contours": chinchilla_contours.COLUMNS,
     "residuals": ("family", "run", "flops", "residual"),
-    "parameter_draws": ("family", "kind", "E", "A", "B", "alpha", "beta"),
+    "outliers": (
+        "family", "run", "kind", "n_params", "n_tokens", "loss", "residual", "distance",
+        "is_left_out", "reason",
+    ),
+    "parameter_draws": ("family", "kind", *_FIVE),
+}  # fmt: skip
+
+_UNITS = {
+    "held_out_error": "1", "distance": "1", "level": "nat/token", "exponent_n": "1",
+    "alpha": "1", "beta": "1", "E": "nat/token",
 }  # fmt: skip
 
 
-def tables(fits: Sequence[FamilyFit]) -> dict[str, pd.DataFrame]:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FamilyAnswer:
+    """All that the analyzer found out about one family.
+
+    Parameters
+    ----------
+    item : FamilyFit
+        The fit that was asked for.
+    variants : list of Variant
+        It, the free one and the tied one.
+    outliers : list of Outlier
+        Runs that stand apart, by the fit to all runs.
+    judged : FamilyFit
+        That fit; `item` itself where no outlier was left out.
+    dropped : frozenset of int
+        Rows of the judged runs that were left out for it.
+    """
+
+    item: FamilyFit
+    variants: list[Variant]
+    outliers: list[Outlier]
+    judged: FamilyFit
+    dropped: frozenset[int]
+
+
+def tables(answers: Sequence[FamilyAnswer]) -> dict[str, pd.DataFrame]:
     """Return all tables by name, empty ones with their columns."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in _COLUMNS}
-    for item in fits:
-        family = item.family
-        rows["fits"].append({"family": family, **_fit_row(item)})
+    for answer in answers:
+        item = answer.item
+        rows["fits"].append(fit_row(item))
         if item.fit is None:
             continue
         made = {
-            "params": _params(item.fit),
-            "held_out": _held_out(item.held_out) if item.held_out else [],
+            "params": param_rows(item.fit),
+            "variants": _variants(answer.variants),
+            "held_out": held_out_rows(item.family, item.held_out) if item.held_out else [],
             "allocation": _allocation(item.fit),
             "loss_vs_compute": [*_runs(item), *_frontier(item.fit)],
+            "contours": chinchilla_contours.contour_rows(item),
             "residuals": _residuals(item),
+            "outliers": _outliers(answer),
             "parameter_draws": _draws(item.fit),
         }
         for name, more in made.items():
-            rows[name] += [{"family": family, **row} for row in more]
-    return {name: _frame(name, found) for name, found in rows.items()}
+            rows[name] += [{**row, "family": item.family} for row in more]
+    return {name: frame(_COLUMNS[name], found, _UNITS) for name, found in rows.items()}
 
 
-def _frame(name: str, rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    import pandas as pd
-
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS[name]))
-    stems = {c: c.removesuffix("_low").removesuffix("_high") for c in frame.columns}
-    frame.attrs["units"] = {c: UNITS[s] for c, s in stems.items() if s in UNITS}
-    return frame
-
-
-def _fit_row(item: FamilyFit) -> dict[str, Any]:
-    fit = item.fit
-    if fit is None:
-        return {"status": "not-fitted", "n_runs": 0, "n_left_out": len(item.runs),
-                "reason": item.refusal}  # fmt: skip
-    c = fit.certificate
-    return {
-        "status": fit.status,
-        "n_runs": fit.n_runs,
-        "n_left_out": len(fit.left_out),
-        "objective": fit.objective,
-        "residual_scale": fit.residual_scale,
-        "n_starts": c.n_starts,
-        "n_agree": c.n_agree,
-        "gradient_norm": fit.gradient_norm,
-        "condition_number": c.condition_number,
-        "reason": "; ".join(fit.warnings),
-    }
-
-
-def _params(fit: FitResult) -> list[dict[str, Any]]:
-    return [
-        {"parameter": n, "value": e.value, "low": e.low, "high": e.high, "unit": fit.units[n]}
-        for n, e in {**fit.params, **fit.derived}.items()
-    ]
-
-
-def _held_out(held: Rollout) -> list[dict[str, Any]]:
-    return [
-        {
-            "run": held.labels[i],
-            "n_params": held.n_params[i],
-            "n_tokens": held.n_tokens[i],
-            "flops": held.flops[i],
-            "loss": held.loss[i],
-            "predicted": held.predicted.value[i],
-            "predicted_low": held.predicted.low[i],
-            "predicted_high": held.predicted.high[i],
-            "error": held.error[i],
-            "baseline": held.baseline,
-            "baseline_error": held.baseline_error[i],
+def _variants(found: Sequence[Variant]) -> list[dict[str, Any]]:
+    said = preference(list(found))
+    out = []
+    for variant in found:
+        fit = variant.fit
+        row: dict[str, Any] = {
+            "variant": variant.name,
+            "status": fit.status,
+            "objective": fit.objective,
+            **_five(fit, fit.estimate[None])[0],
+            "held_out_error": variant.held_out_error,
+            "preference": said,
         }
-        for i in range(len(held.labels))
-    ]
+        for name in ("exponent_n", "tokens_per_param"):
+            if name in fit.derived:
+                row |= spread(name, fit.derived[name])
+        out.append(row)
+    return out
 
 
 def _allocation(fit: FitResult) -> list[dict[str, Any]]:
     """Return the optimum at decades of compute, from the runs to two decades beyond."""
-    if fit.status != "converged":
+    if not fit.is_usable:
         return []
     low, high = (math.log10(c) for c in fit.ranges["flops"])
     out = []
@@ -142,33 +150,18 @@ def _allocation(fit: FitResult) -> list[dict[str, Any]]:
             "tokens_per_param": best.n_tokens.value / best.n_params.value,
             "extrapolation_decades": best.extrapolation_decades,
         }
-        for name, e in (("n_params", best.n_params), ("n_tokens", best.n_tokens),
-                        ("loss", best.loss)):  # fmt: skip
-            row |= {name: e.value, f"{name}_low": e.low, f"{name}_high": e.high}
-        out.append(row)
+        row |= spread("n_params", best.n_params) | spread("n_tokens", best.n_tokens)
+        out.append(row | spread("loss", best.loss))
     return out
 
 
-def _used(item: FamilyFit) -> tuple[Any, Any, Any, Any, list[str]]:
-    """Return N, D, C, loss and names of the runs that were fitted."""
-    assert item.fit is not None
-    used = item.runs.take(item.fit.rows)
-    n, d = fitted_values(used, "n_params"), fitted_values(used, "n_tokens")
-    return n, d, FLOPS_PER_PARAM_TOKEN * n * d, used.numbers("loss"), used.labels()
-
-
 def _runs(item: FamilyFit) -> list[dict[str, Any]]:
-    n, d, c, loss, labels = _used(item)
-    return [
-        {"kind": "run", "segment": "", "run": labels[i], "flops": c[i], "n_params": n[i],
-         "n_tokens": d[i], "loss": loss[i]}
-        for i in range(n.size)
-    ]  # fmt: skip
+    return [{"kind": "run", "segment": "", **row} for row in used_rows(item)]
 
 
 def _frontier(fit: FitResult) -> list[dict[str, Any]]:
     """Return points of the frontier; segments share their ends so that the line has no gap."""
-    if fit.status != "converged":
+    if not fit.is_usable:
         return []
     low, high = (math.log10(c) for c in fit.ranges["flops"])
     inside, above = np.linspace(low, high, _GRID), np.linspace(high, high + _AHEAD, _GRID // 3)
@@ -179,21 +172,50 @@ def _frontier(fit: FitResult) -> list[dict[str, Any]]:
             out.append(
                 {"kind": "frontier", "segment": segment, "run": "", "flops": best.flops,
                  "n_params": best.n_params.value, "n_tokens": best.n_tokens.value,
-                 "loss": best.loss.value, "loss_low": best.loss.low, "loss_high": best.loss.high}
+                 **spread("loss", best.loss)}
             )  # fmt: skip
     return out
 
 
 def _residuals(item: FamilyFit) -> list[dict[str, Any]]:
-    assert item.fit is not None
-    _, _, c, _, labels = _used(item)
-    misfit = np.expm1(item.fit.residuals)
-    return [{"run": labels[i], "flops": c[i], "residual": misfit[i]} for i in range(c.size)]
+    misfit = np.expm1(relative_residuals(item))
+    return [
+        {"run": row["run"], "flops": row["flops"], "residual": misfit[i]}
+        for i, row in enumerate(used_rows(item))
+    ]
+
+
+def _outliers(answer: FamilyAnswer) -> list[dict[str, Any]]:
+    assert answer.item.fit is not None
+    runs, labels = answer.judged.runs, answer.judged.runs.labels()
+    n, d, loss = runs.params_per_token(), runs.numbers("n_tokens"), runs.numbers("loss")
+    return [
+        {
+            "run": labels[o.row],
+            "kind": o.kind,
+            "n_params": n[o.row],
+            "n_tokens": d[o.row],
+            "loss": loss[o.row],
+            "residual": o.residual,
+            "distance": o.distance,
+            "is_left_out": o.row in answer.dropped,
+            "reason": o.reason,
+        }
+        for o in answer.outliers
+    ]
 
 
 def _draws(fit: FitResult) -> list[dict[str, Any]]:
-    names = fit.law.parameters
-    some = fit.draws[:_MAX_DRAWS]
-    rows = [{"kind": "draw", **dict(zip(names, row, strict=True))} for row in some.tolist()]
-    best = dict(zip(names, fit.estimate.tolist(), strict=True))
-    return [*rows, {"kind": "fit", **best}]
+    rows = [{"kind": "draw", **row} for row in _five(fit, fit.draws[:_MAX_DRAWS])]
+    return [*rows, {"kind": "fit", **_five(fit, fit.estimate[None])[0]}]
+
+
+def _five(fit: FitResult, parameters: Any) -> list[dict[str, float]]:
+    """Return E, A, B, alpha, beta of rows of parameters (r, p), those held or tied included."""
+    from isoflop.estimation.result import two_term_of
+
+    two_term = two_term_of(fit.law)
+    assert two_term is not None
+    values = two_term({name: parameters[:, i] for i, name in enumerate(fit.law.names)})
+    columns = {name: np.broadcast_to(values[name], parameters.shape[:1]) for name in _FIVE}
+    return [{name: float(columns[name][i]) for name in _FIVE} for i in range(parameters.shape[0])]

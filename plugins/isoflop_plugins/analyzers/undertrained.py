@@ -11,6 +11,7 @@ from isoflop.estimation import FitResult, check_resampling
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, LeftOut
 from isoflop.words import flops
+from isoflop_plugins.analyzers.family_fits import refit_families
 from isoflop_plugins.analyzers.undertrained_figures import figures
 from isoflop_plugins.analyzers.undertrained_findings import disagreement, findings, times
 from isoflop_plugins.analyzers.undertrained_inputs import read_inputs
@@ -18,8 +19,7 @@ from isoflop_plugins.analyzers.undertrained_laws import (
     Judge,
     chosen_judges,
     fitted_judge,
-    published_judge,
-    refit_families,
+    published_judges,
 )
 from isoflop_plugins.analyzers.undertrained_tables import (
     Sheet,
@@ -79,13 +79,13 @@ def analyze_undertrained(
     ------
     UnknownNameError
         No such published law.
+    UnitError
+        The published law says only how fast N and D grow.
     SchemaError
         `level`, `n_boot` or `seed` out of range.
     """
     check_resampling(n_boot=n_boot, level=level, seed=seed)
-    published = {
-        name: published_judge(p, n_boot=n_boot, seed=seed) for name, p in context.published.items()
-    }
+    published = published_judges(context.published, law=law, n_boot=n_boot, seed=seed)
     families = [f or "" for f in table.texts("family")]
     fits: dict[str, FitResult] = {}
     reasons: dict[str, str] = {}

@@ -8,31 +8,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from isoflop.errors import FitError, UnitError, UnknownNameError
-from isoflop.estimation import FitResult, fit_law
+from isoflop.errors import UnknownNameError
+from isoflop.estimation import FitResult
 from isoflop.estimation.frontier import (
     FLOPS_PER_PARAM_TOKEN,
     AllocationFrontier,
     TwoTermFrontier,
     frontier_draws,
     frontier_of,
+    has_frontier,
 )
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from isoflop.hookspecs import AnalysisContext
     from isoflop.laws import PublishedLaw
-    from isoflop.tables import RunTable
     from isoflop_plugins.analyzers.undertrained_inputs import Inputs
 
 DEFAULT_LAW = "besiroglu-2024"
 """Used where there is no refit: the original's digits call Chinchilla itself undertrained."""
 
-REFITTED_LAW = "chinchilla"
-
 _RUNS_AT_ONCE = 2048
-_SCOUTS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -90,6 +86,23 @@ def published_judge(law: PublishedLaw, *, n_boot: int, seed: int) -> Judge:
     )
 
 
+def published_judges(
+    published: Mapping[str, PublishedLaw], *, law: str | FitResult, n_boot: int, seed: int
+) -> dict[str, Judge]:
+    """Return the published laws that place N and D, by name.
+
+    Raises
+    ------
+    UnitError
+        `law` is the name of one that does not; the others are passed over.
+    """
+    return {
+        name: published_judge(record, n_boot=n_boot, seed=seed)
+        for name, record in published.items()
+        if has_frontier(record) or name == law
+    }
+
+
 def fitted_judge(fit: FitResult) -> Judge:
     """Return a fit as a judge; raise `UnknownNameError` or `UnitError` where it is no N-D law."""
     where = f" of {fit.family}" if fit.family else ""
@@ -102,41 +115,6 @@ def fitted_judge(fit: FitResult) -> Judge:
         nonembedding=False,
         source=f"{fit.law.source}; refitted to {fit.n_runs} runs{where}",
     )
-
-
-def refit_families(
-    runs: RunTable, context: AnalysisContext, *, level: float, n_boot: int, seed: int
-) -> tuple[dict[str, FitResult], dict[str, str]]:
-    """Refit the law to each family with enough losses.
-
-    Returns
-    -------
-    (fits, reasons)
-        Fits with status ``converged`` by family; and why a family that was tried has none.
-    """
-    law = context.laws.get(REFITTED_LAW)
-    fits: dict[str, FitResult] = {}
-    reasons: dict[str, str] = {}
-    if law is None:
-        return fits, reasons
-    for family, part in runs.by_family().items():
-        known = [np.isfinite(part.numbers(c)) for c in ("n_params", "n_tokens", "loss")]
-        if np.all(known, axis=0).sum() <= len(law.parameters):
-            continue
-        try:
-            # Few draws first: most published families lie on one line of N and D, and the
-            # bootstrap of a law that cannot be identified is the slow part.
-            fit = fit_law(law, part, n_boot=min(n_boot, _SCOUTS), seed=seed, level=level)
-            if fit.status == "converged" and n_boot > _SCOUTS:
-                fit = fit_law(law, part, n_boot=n_boot, seed=seed, level=level)
-        except (FitError, UnitError) as error:
-            reasons[family] = str(error)
-            continue
-        if fit.status == "converged":
-            fits[family] = fit
-        else:
-            reasons[family] = f"{fit.status}: {'; '.join(fit.warnings[:1]) or 'no usable optimum'}"
-    return fits, reasons
 
 
 def chosen_judges(

@@ -1,6 +1,7 @@
 """Parameter sets that papers give, as records.
 
 Allocations say N_opt = n_coefficient * C ** n_exponent with C in FLOP and D_opt = C / (6 N_opt).
+Growths say the exponent alone.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ HOFFMANN_3 = PublishedLaw(
         "in Besiroglu et al. 2024, arXiv 2404.10102"
     ),
     notes={
-        "fault": "the fit stopped before its minimum (objective 15 % above it on the replicated "
+        "fault": "the fit stopped before its minimum (objective 21 % above it on the replicated "
         "points) and calls Chinchilla itself undertrained (token ratio 0.31)",
         "interval": "the paper's intervals of the exponents are too narrow for its number of runs; "
         "no covariance is given",
@@ -173,6 +174,27 @@ DEEPSEEK = PublishedLaw(
     },
 )
 
+JEON_VAN_ROY = PublishedLaw(
+    name="jeon-van-roy-2022",
+    form="growth",
+    summary="Theory: N and D grow equally with compute, up to logarithmic factors.",
+    # The compute-optimal N is linear in D up to logarithms; with C proportional to N D both then
+    # grow as C ** 0.5. Stated so in the authors' sequel: both are of order sqrt(C).
+    params={"n_exponent": 0.5},
+    source=(
+        "Jeon and Van Roy 2022, An Information-Theoretic Analysis of Compute-Optimal Neural "
+        "Scaling Laws, abstract, arXiv 2212.01365; Jeon and Van Roy 2024, arXiv 2407.01456"
+    ),
+    notes={
+        "cannot_say": "how many tokens a parameter wants, any loss, or the logarithmic factors: "
+        "it minimizes an upper bound on the error of a network with one hidden layer of ReLU "
+        "units, not of a transformer on text",
+        "direction": "as the input grows in dimension (a longer history of tokens), a larger share "
+        "of compute belongs to the model, by the paper's abstract",
+        "mark": "read in the abstracts; the theorems' logarithmic factors were not seen",
+    },
+)
+
 PUBLISHED = (
     BESIROGLU,
     HOFFMANN_3,
@@ -182,4 +204,5 @@ PUBLISHED = (
     KAPLAN,
     LLAMA_3,
     DEEPSEEK,
+    JEON_VAN_ROY,
 )

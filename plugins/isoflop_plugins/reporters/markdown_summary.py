@@ -43,7 +43,12 @@ def _lines(report: Report) -> Iterator[str]:
     yield from _bullets(report.headline[1:])
     yield from _changes(report.changes)
     for section in report.yours:
-        yield from _section(section)
+        if section.state != "cannot-answer":
+            yield from _section(section)
+    if report.unanswered:
+        yield "## Cannot be answered from these runs"
+        yield ""
+        yield from _bullets(f"{s.title}: {s.failure}" for s in report.unanswered)
     if report.reference:
         yield f"## Published models beside yours ({report.n_reference})"
         yield ""
@@ -91,8 +96,7 @@ def _section(section: Section) -> Iterator[str]:
     yield f"## {escaped(section.title)}"
     yield ""
     if section.result is None:
-        word = "Failed" if section.state == "failed" else "Cannot be answered"
-        yield f"**{word}:** {escaped(section.failure)}"
+        yield f"**Failed:** {escaped(section.failure)}"
         yield ""
     else:
         yield from _result(section.result)

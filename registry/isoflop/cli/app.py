@@ -13,7 +13,7 @@ from isoflop.plugin_host import PluginHost, default_host
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong usage; "
-    "3 done, and a flag was raised (report, frontier, emergence); 130 interrupted."
+    "3 done, and a flag was raised (report, frontier, emergence, refit); 130 interrupted."
 )
 _START = (
     "Start with `isoflop demo`, or `isoflop collect FOLDER`, `isoflop ls` and `isoflop report`."
@@ -53,7 +53,7 @@ def build_app(host: PluginHost | None = None) -> typer.Typer:
 
 def _core_verbs() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
     """Return the verbs by heading, in the order a newcomer needs them."""
-    from isoflop.cli import checking, estimating, gathering, linking, looking, telling
+    from isoflop.cli import checking, estimating, fits, gathering, linking, looking, telling
 
     return {
         "Gather": {
@@ -74,6 +74,8 @@ def _core_verbs() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
         },
         "Think": {
             "fit": estimating.fit,
+            "fits": fits.list_fits,
+            "refit": fits.refit,
             "plan": estimating.plan,
             "analyze": estimating.analyze,
         },

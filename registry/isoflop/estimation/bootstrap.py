@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.estimation.model import Floats, Problem
-from isoflop.estimation.newton import CHUNK, Minima, minimize
+from isoflop.estimation.newton import Minima, chunk_size, minimize
+from isoflop.estimation.problem import Floats, Problem
 
 _RESTARTED = 0.05
 _WELL = 1e-6
@@ -38,8 +38,10 @@ class Refits(NamedTuple):
     unconverged: int
 
 
-def resample_counts(n_runs: int, *, n_boot: int, seed: int) -> Iterator[Floats]:
-    """Yield how often each run is drawn, in chunks of shape (<= 50, n_runs).
+def resample_counts(
+    n_runs: int, *, n_boot: int, seed: int, at_once: int | None = None
+) -> Iterator[Floats]:
+    """Yield how often each run is drawn, in chunks of shape (<= at_once, n_runs).
 
     Notes
     -----
@@ -48,13 +50,20 @@ def resample_counts(n_runs: int, *, n_boot: int, seed: int) -> Iterator[Floats]:
     the resamples are those of Besiroglu et al. 2024 (arXiv 2404.10102).
     """
     rng = np.random.RandomState(seed)
-    for begin in range(0, n_boot, CHUNK):
-        drawn = rng.randint(0, n_runs, size=(min(CHUNK, n_boot - begin), n_runs))
+    size = at_once or chunk_size(n_runs)
+    for begin in range(0, n_boot, size):
+        drawn = rng.randint(0, n_runs, size=(min(size, n_boot - begin), n_runs))
         yield np.stack([np.bincount(row, minlength=n_runs) for row in drawn]).astype(np.float64)
 
 
 def refit(
-    problem: Problem, theta: Floats, *, n_boot: int, seed: int, order: NDArray[np.int64]
+    problem: Problem,
+    theta: Floats,
+    *,
+    n_boot: int,
+    seed: int,
+    order: NDArray[np.int64],
+    clusters: NDArray[np.int64] | None = None,
 ) -> Refits:
     """Return the parameters of `n_boot` refits to runs drawn with replacement.
 
@@ -68,10 +77,16 @@ def refit(
         Replicates, and seed of the resampling.
     order : NDArray of int, shape (n_runs,)
         Place in the table of each of the problem's runs; resampling follows the table.
+    clusters : NDArray of int, shape (n_runs,), or None
+        Group of each row of the table, numbered from 0: groups are drawn, not rows. Checkpoints of
+        one run are no independent runs.
     """
+    groups = np.arange(problem.n_runs) if clusters is None else clusters
+    at_once = chunk_size(problem.n_runs)
     thetas, improved, unconverged = [], 0, 0
-    for counts in resample_counts(problem.n_runs, n_boot=n_boot, seed=seed):
-        weights = counts[:, order]
+    n_groups = int(groups.max()) + 1
+    for counts in resample_counts(n_groups, n_boot=n_boot, seed=seed, at_once=at_once):
+        weights = counts[:, groups][:, order]
         chunk, better, left = _refit_chunk(problem, theta, weights)
         thetas.append(chunk)
         improved, unconverged = improved + better, unconverged + left

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isoflop.errors import UnitError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -40,6 +42,9 @@ class TwoTermFrontier:
         Term of the parameters, A / N**alpha.
     B, beta : float or NDArray, shape S
         Term of the tokens, B / D**beta.
+    power : float or NDArray, shape S
+        Power of the sum of both terms, for laws E + (A / N**alpha + B / D**beta)**power; it moves
+        losses and leaves the best split where it is. [1]
 
     Notes
     -----
@@ -56,10 +61,11 @@ class TwoTermFrontier:
     alpha: float | NDArray[np.float64]
     B: float | NDArray[np.float64]
     beta: float | NDArray[np.float64]
+    power: float | NDArray[np.float64] = 1.0
 
     def loss(self, n_params: ArrayLike, n_tokens: ArrayLike) -> NDArray[np.float64]:
         """Return L(N, D) [nat/token]."""
-        return self.E + self._reducible(*self._spread(n_params, n_tokens))
+        return self.E + self._reducible(*self._spread(n_params, n_tokens)) ** self.power
 
     def n_opt(self, flops: ArrayLike) -> NDArray[np.float64]:
         """Return the parameters that minimize the loss at C `flops` [1]."""
@@ -81,13 +87,14 @@ class TwoTermFrontier:
     def optimal_loss(self, flops: ArrayLike) -> NDArray[np.float64]:
         """Return the lowest loss that C `flops` can reach [nat/token]."""
         (c,) = self._spread(flops)
-        return self.E + np.exp(self._log_reducible_opt(_log(c)))
+        return self.E + np.exp(self.power * self._log_reducible_opt(_log(c)))
 
     def flops_for_loss(self, loss: ArrayLike) -> NDArray[np.float64]:
         """Return the least C that reaches `loss`; infinite where `loss` <= E [FLOP]."""
         (target,) = self._spread(loss)
         above = np.asarray(target - self.E)
-        flops = np.exp(self._log_flops_for(_log(np.where(above > 0, above, np.nan))))
+        inner = _log(np.where(above > 0, above, np.nan)) / self.power
+        flops = np.exp(self._log_flops_for(inner))
         return np.where(above <= 0, np.inf, flops)
 
     def token_ratio(self, n_params: ArrayLike, n_tokens: ArrayLike) -> NDArray[np.float64]:
@@ -99,7 +106,8 @@ class TwoTermFrontier:
         """Return L(N, D) less the lowest loss at the same compute; at least 0 [nat/token]."""
         n, d = self._spread(n_params, n_tokens)
         log_c = np.log(FLOPS_PER_PARAM_TOKEN) + _log(n) + _log(d)
-        gap = self._reducible(n, d) - np.exp(self._log_reducible_opt(log_c))
+        lowest = np.exp(self.power * self._log_reducible_opt(log_c))
+        gap = self._reducible(n, d) ** self.power - lowest
         return np.asarray(np.maximum(gap, 0.0))
 
     def compute_waste(self, n_params: ArrayLike, n_tokens: ArrayLike) -> NDArray[np.float64]:
@@ -116,7 +124,7 @@ class TwoTermFrontier:
         return [a.reshape(a.shape + (1,) * len(shape)) for a in arrays]
 
     def _parameters(self) -> tuple[float | NDArray[np.float64], ...]:
-        return self.E, self.A, self.alpha, self.B, self.beta
+        return self.E, self.A, self.alpha, self.B, self.beta, self.power
 
     def _log_balance(self) -> NDArray[np.float64]:
         """Log of alpha A / (beta B): the optimum is where N**alpha / D**beta equals it."""
@@ -188,8 +196,31 @@ def optimal_tokens_per_param(
     return np.asarray(frontier.d_opt(flops) / frontier.n_opt(flops))
 
 
+def has_frontier(law: PublishedLaw) -> bool:
+    """Return whether a published law places N and D: an allocation, or a two-term loss."""
+    if law.form == "loss":
+        return set(law.params) == {"E", "A", "B", "alpha", "beta"}
+    return law.form == "allocation"
+
+
 def frontier_of(law: PublishedLaw) -> TwoTermFrontier | AllocationFrontier:
-    """Return the frontier of a published parameter set."""
+    """Return the frontier of a published parameter set.
+
+    Raises
+    ------
+    UnitError
+        The law does not place N and D: it says only how fast they grow, or is of other things.
+    """
+    if not has_frontier(law):
+        says = (
+            "says how fast N and D grow with compute, not how large they are"
+            if law.form == "growth"
+            else f"is a set of {sorted(law.params)}, not a two-term law of N and D"
+        )
+        raise UnitError(
+            f"Published law {law.name!r} {says}, so it plans no run and judges none: take a "
+            "published allocation or a two-term loss."
+        )
     if law.form == "allocation":
         return AllocationFrontier(**law.params)
     return TwoTermFrontier(**law.params)
@@ -222,8 +253,8 @@ def frontier_draws(law: PublishedLaw, *, n_draws: int, seed: int) -> TwoTermFron
     -------
     TwoTermFrontier or None
         Parameters of shape ``(n_kept,)``; a draw with an exponent that is not positive has no
-        optimum and is left out. None where the paper gives no covariance, for an allocation, and
-        for no draws: then there is no interval.
+        optimum and is left out. None where the paper gives no covariance, for an allocation or a
+        growth, and for no draws: then there is no interval.
 
     Notes
     -----
@@ -233,7 +264,7 @@ def frontier_draws(law: PublishedLaw, *, n_draws: int, seed: int) -> TwoTermFron
     not: for 70e9 parameters on 1.4e12 tokens the 95 % interval of the token ratio is
     [0.44, 2.15], here [0.49, 2.28], of the 4,000 refits themselves [0.54, 2.40].
     """
-    if law.form == "allocation" or not law.log_covariance or n_draws == 0:
+    if law.form != "loss" or not law.log_covariance or n_draws == 0:
         return None
     e, a, b, alpha, beta = (law.params[k] for k in ("E", "A", "B", "alpha", "beta"))
     balance = np.log(alpha * a) - np.log(beta * b)

@@ -28,7 +28,7 @@ class Huber(NamedTuple):
     curvature: Floats
 
 
-def huber(residual: Floats, delta: float) -> Huber:
+def huber(residual: Floats, delta: float, quantile: float = 0.5) -> Huber:
     """Return Huber's function with its derivatives.
 
     Parameters
@@ -37,12 +37,19 @@ def huber(residual: Floats, delta: float) -> Huber:
         Residuals; NaN stays NaN.
     delta : float
         Threshold between square and linear; infinite for least squares. [unit of the residual]
+    quantile : float
+        Share of the rows that shall lie below the fit, for residuals of predicted less measured;
+        other than a half, the two sides weigh 2 quantile and 2 (1 - quantile). [1]
 
     References
     ----------
-    Huber (1964), Robust estimation of a location parameter, section 3.
+    Huber (1964), Robust estimation of a location parameter, section 3; Koenker and Bassett (1978),
+    Regression quantiles, Econometrica 46.
     """
     slope = np.clip(residual, -delta, delta)
     value = slope * (residual - 0.5 * slope)
     curvature = (slope == residual).astype(np.float64)
-    return Huber(value, slope, curvature)
+    if quantile == 0.5:
+        return Huber(value, slope, curvature)
+    side = np.where(residual < 0, 2.0 * quantile, 2.0 * (1.0 - quantile))
+    return Huber(value * side, slope * side, curvature * side)

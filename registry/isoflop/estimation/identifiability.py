@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from isoflop.estimation.huber import huber
-from isoflop.estimation.model import Floats, Problem, derivatives, jacobian, objective, residuals
-from isoflop.estimation.newton import minimize
+from isoflop.estimation.power_sum import PowerSumProblem
+from isoflop.estimation.problem import Floats, Problem
+from isoflop.estimation.profiles import OpenEnds, open_ends, standard_errors
 from isoflop.estimation.solving import Solution
 from isoflop.laws import Law
 
-FitStatus = Literal["converged", "at-bound", "not-identifiable", "not-converged"]
+FitStatus = Literal[
+    "converged", "partly-identified", "at-bound", "not-identifiable", "not-converged"
+]
+
+USABLE: tuple[FitStatus, ...] = ("converged", "partly-identified")
+"""Statuses of fits that may be predicted and planned from."""
 
 LEAST_SPREAD = 0.02
 """Runs closer to one line in the plane of log N and log D than this are on it. [decade]"""
@@ -28,8 +33,8 @@ WORST_CONDITION = 1e8
 FLATTEST = 1e-6
 """Largest scaled gradient at which a fit counts as converged."""
 
-_CHI2_1_95 = 3.841  # 95 % point of chi-squared with one degree of freedom
 _FEW_DRAWS = 100
+_MOST_FOR_LINES = 120
 _OFTEN = 0.025
 
 
@@ -42,10 +47,14 @@ class Judgement(NamedTuple):
         One word.
     warnings : tuple of str
         Problems in plain words; the first explains the status where it is not converged.
+    open_ends : mapping of str to (bool, bool)
+        Parameters that the data do not hold from below, from above; see `isoflop.estimation.
+        profiles.open_ends`.
     """
 
     status: FitStatus
     warnings: tuple[str, ...]
+    open_ends: Mapping[str, OpenEnds]
 
 
 def judge(
@@ -69,48 +78,104 @@ def judge(
     """
     unknown = [
         *_geometry(law, problem),
-        *_vanished(law, solution),
+        *_vanished(law, problem, solution),
         *_curvature(solution),
         *_optimum_spread(problem, solution, draws, log10_optimum),
     ]
+    if unknown:
+        unknown = [*_on_two_lines(law, problem), *unknown]
     bound = _at_bound(law, problem, solution)
     open_end = _not_converged(solution)
-    notes = [*_constant(law, problem, solution, draws), *_lonely(solution)]
+    ends = {_names(law, problem)[j]: end for j, end in open_ends(problem, solution, draws).items()}
+    partly = [_open_words(name, *end) for name, end in ends.items()]
     found: tuple[tuple[FitStatus, list[str]], ...] = (
         ("not-identifiable", unknown),
         ("at-bound", bound),
         ("not-converged", open_end),
+        ("partly-identified", partly),
     )
     status: FitStatus = next((s for s, reasons in found if reasons), "converged")
-    return Judgement(status, (*unknown, *bound, *open_end, *notes))
+    warnings = (*unknown, *bound, *open_end, *partly, *_copies(problem), *_lonely(solution))
+    return Judgement(status, warnings, ends)
+
+
+def _names(law: Law, problem: Problem) -> tuple[str, ...]:
+    """Return the name of each entry of theta; a constant that the law lacks has none."""
+    return ("",) * (problem.n_parameters - len(law.names)) + law.names
 
 
 def _geometry(law: Law, problem: Problem) -> list[str]:
     """Say where the runs lie on a line (or a point) of the plane of the variables."""
-    distinct = np.unique(np.round(problem.x, 9), axis=1).shape[1]
-    if distinct < problem.n_parameters:
+    if np.ptp(problem.y) == 0:
+        return [f"{law.response} is the same in all runs, so nothing can be fitted to it"]
+    settings = problem.settings()
+    distinct = np.unique(np.round(settings, 9), axis=1).shape[1]
+    if distinct < len(law.names):
         return [
-            f"only {distinct} distinct settings of the variables for {problem.n_parameters} "
+            f"only {distinct} distinct settings of the variables for {len(law.names)} "
             "parameters; add runs at other settings"
         ]
-    smallest = np.linalg.svd(problem.x, compute_uv=False)[-1] / np.sqrt(problem.n_runs)
-    spread = float(smallest) / np.log(10.0)
+    if isinstance(problem, PowerSumProblem):
+        return _on_a_line(problem.x, [t.variable for t in problem.form.terms])
+    rows = dict(zip(law.variables, settings, strict=True))
+    still = [name for name, row in rows.items() if np.ptp(row) == 0]
+    if still or law.two_term is None:
+        return [f"{name} has one value in all runs, so its effect is unknown" for name in still]
+    x = np.log(settings)
+    return _on_a_line(x - x.mean(axis=1, keepdims=True), list(rows))
+
+
+def _on_a_line(x: Floats, names: list[str]) -> list[str]:
+    """Say where centered logarithms, shape (k, n), lie on one line or hardly vary."""
+    spread = float(np.linalg.svd(x, compute_uv=False)[-1] / np.sqrt(x.shape[1]) / np.log(10.0))
     if spread >= LEAST_SPREAD:
         return []
-    names = " and ".join(t.variable for t in law.terms)
-    if problem.n_terms == 1:
-        return [f"{names} hardly varies over the runs (standard deviation {spread:.2g} decades)"]
+    words = " and ".join(names)
+    if len(names) == 1:
+        return [f"{words} hardly varies over the runs (standard deviation {spread:.2g} decades)"]
     return [
-        f"the runs lie on one line of {names} (spread across it {spread:.2g} decades, at least "
+        f"the runs lie on one line of {words} (spread across it {spread:.2g} decades, at least "
         f"{LEAST_SPREAD} needed), so their effects cannot be told apart; add runs off the line, "
         "for example the same size with more and with fewer tokens"
     ]
 
 
-def _vanished(law: Law, solution: Solution) -> list[str]:
+def _on_two_lines(law: Law, problem: Problem) -> list[str]:
+    """Say where the runs lie on two lines of the plane of log N and log D, which is a weak design.
+
+    Two lines can do (fixed ratios far apart); so this explains a refusal and is none by itself.
+    """
+    if set(law.variables) != {"n_params", "n_tokens"} or problem.n_runs > _MOST_FOR_LINES:
+        return []
+    x = problem.settings() if isinstance(problem, PowerSumProblem) else np.log(problem.settings())
+    first = _largest_line(x)
+    rest = x[:, ~first]
+    if not rest.shape[1] or not _largest_line(rest).all():
+        return []
+    return [
+        f"the {problem.n_runs} runs lie on two lines of n_params and n_tokens ({first.sum()} and "
+        f"{rest.shape[1]} runs), which hardly tells their effects apart; add runs off both lines"
+    ]
+
+
+def _largest_line(x: Floats) -> NDArray[np.bool_]:
+    """Return which points, shape (2, n), lie on the line through two of them that holds most."""
+    across = x[:, :, None] - x[:, None, :]
+    length = np.hypot(*across)
+    unit = across / np.where(length > 0, length, np.inf)
+    # Distance of point k from the line through i and j.
+    distance = np.abs(np.einsum("ijk->kij", unit[0][:, :, None] * across[1][:, None, :]
+                                - unit[1][:, :, None] * across[0][:, None, :]))  # fmt: skip
+    on_line = distance <= LEAST_SPREAD * np.log(10.0)
+    count = np.where(length > 0, on_line.sum(axis=0), 0)
+    i, j = np.unravel_index(int(count.argmax()), count.shape)
+    return np.asarray(on_line[:, i, j] if count.max() else np.ones(x.shape[1], dtype=bool))
+
+
+def _vanished(law: Law, problem: Problem, solution: Solution) -> list[str]:
     """Say which of constant and coefficients went to zero."""
-    names = law.parameters[: len(law.terms) + 1]
-    gone = [n for n, held in zip(names, solution.held, strict=False) if held]
+    zero = solution.held & problem.free & problem.may_vanish & (solution.theta < problem.high)
+    gone = [n for n, held in zip(_names(law, problem), zero, strict=True) if held]
     if not gone:
         return []
     return [
@@ -143,67 +208,29 @@ def _optimum_spread(
         how = "bootstrap"
     else:
         middle = log10_optimum(solution.theta[None])[0]
-        half = 1.96 * _delta_method(problem, solution, log10_optimum)
-        low, high, how = middle - half, middle + half, "curvature"
-    if high - low <= WIDEST_OPTIMUM:
+        half = 1.96 * standard_errors(problem, solution, log10_optimum)
+        low, high = (middle - half, middle + half) if np.isfinite(middle) else (-np.inf, np.inf)
+        how = "curvature"
+    known = np.isfinite(low) and np.isfinite(high)
+    if known and high - low <= WIDEST_OPTIMUM:
         return []
+    width = f"range over {high - low:.2f} decades" if known else "could be anywhere"
     return [
-        f"the optimal tokens at the largest compute seen range over {high - low:.2f} decades (95 % "
-        f"by {how}, at most {WIDEST_OPTIMUM:g} says anything); add runs farther from the "
-        "frontier on both sides"
+        f"the optimal tokens at the largest compute seen {width} (95 % by {how}, at most "
+        f"{WIDEST_OPTIMUM:g} says anything); add runs farther from the frontier on both sides"
     ]
 
 
-def covariance(problem: Problem, solution: Solution) -> Floats:
-    """Return the sandwich covariance of theta, infinite where the Hessian is singular.
-
-    Parameters that sit at a wall of the box count as known.
-
-    Notes
-    -----
-    H^-1 (sum slope^2 g g') H^-1 n / (n - p), the M-estimator's large-sample covariance.
-
-    References
-    ----------
-    Huber (1967), Proc. Fifth Berkeley Symposium 1, 221-233.
-    """
-    p = solution.theta.size
-    if solution.condition_number > WORST_CONDITION:
-        return np.full((p, p), np.inf)
-    free = np.flatnonzero(~solution.held)
-    block = np.ix_(free, free)
-    here = derivatives(solution.theta[None], problem, None)
-    slope = huber(residuals(solution.theta[None], problem)[0], problem.delta).slope
-    g = jacobian(solution.theta, problem)[:, free]
-    inverse = np.linalg.inv(here.hessian[0][block])
-    scores = (g * (slope**2)[:, None]).T @ g
-    out = np.zeros((p, p))
-    out[block] = inverse @ scores @ inverse * (problem.n_runs / max(problem.n_runs - p, 1))
-    return out
-
-
-def _delta_method(
-    problem: Problem, solution: Solution, quantity: Callable[[Floats], Floats]
-) -> float:
-    """Return the standard error of a function of theta."""
-    matrix = covariance(problem, solution)
-    if not np.isfinite(matrix).all():
-        return float("inf")
-    step = 1e-5
-    shifts = step * np.eye(solution.theta.size)
-    slope = (quantity(solution.theta + shifts) - quantity(solution.theta - shifts)) / (2 * step)
-    return float(np.sqrt(max(float(slope @ matrix @ slope), 0.0)))
-
-
 def _at_bound(law: Law, problem: Problem, solution: Solution) -> list[str]:
-    k = problem.n_terms
     out = []
-    for j, term in enumerate(law.terms):
-        if solution.held[k + 1 + j]:
-            low, high = law.bounds[term.exponent]
+    stuck = solution.held & problem.free & ~problem.may_vanish
+    for j, name in enumerate(_names(law, problem)):
+        if stuck[j]:
+            low, high = problem.box(j)
+            value = low if solution.theta[j] <= problem.low[j] + 1e-9 else high
             out.append(
-                f"{term.exponent} ended at its bound {solution.theta[k + 1 + j]:g} (sought in "
-                f"{low:g} to {high:g}), so it is not an estimate"
+                f"{name} ended at its bound {value:g} (sought in {low:g} to {high:g}), so it is "
+                "not an estimate"
             )
     return out
 
@@ -217,47 +244,27 @@ def _not_converged(solution: Solution) -> list[str]:
     ]
 
 
-def _constant(law: Law, problem: Problem, solution: Solution, draws: Floats) -> list[str]:
-    """Say where a constant of zero fits nearly as well; the bootstrap alone can miss that."""
-    if solution.held[0]:
+def _open_words(name: str, low: bool, high: bool, how: str) -> str:
+    """Say that a parameter is not identified, and toward where."""
+    toward = (
+        "any value" if low and high else ("much smaller values" if low else "much larger values")
+    )
+    return (
+        f"{name} is not identified: {toward} fit as well ({how}); read predictions inside the "
+        "data, not this parameter"
+    )
+
+
+def _copies(problem: Problem) -> list[str]:
+    """Say where rows are exact copies of one another, which makes intervals too narrow."""
+    rows = np.concatenate([problem.settings(), problem.y[None]])
+    copies = problem.n_runs - np.unique(rows, axis=1).shape[1]
+    if not copies:
         return []
-    often = float((draws[:, 0] <= problem.low[0] + 1e-9).mean()) if draws.shape[0] else 0.0
-    fits = _zero_constant_fits(problem, solution)
-    if not fits and often <= _OFTEN:
-        return []
-    how = "by profile likelihood" if fits else f"in {often:.0%} of the resamples"
     return [
-        f"{law.constant} is not identified: {law.constant} = 0 fits as well ({how}); read "
-        "predictions inside the data, not this parameter"
+        f"{copies} of {problem.n_runs} rows are exact copies of another one; if they are the same "
+        "runs, drop them: intervals are too narrow with them"
     ]
-
-
-def _zero_constant_fits(problem: Problem, solution: Solution) -> bool:
-    """Return whether the profile likelihood at E = 0 is inside its 95 % region.
-
-    Notes
-    -----
-    Robust likelihood ratio 2 (F_0 - F) mean(curvature) / mean(slope^2), with p degrees of freedom
-    taken off the residuals (Hampel et al. 1986, Robust Statistics, section 7.2).
-    """
-    error = covariance(problem, solution)[0, 0]
-    if error < 0.25**2:
-        return False  # four standard errors away in log E: nothing to look for
-    low, high = problem.low.copy(), problem.high.copy()
-    high[0] = low[0]
-    walled = dataclasses.replace(problem, low=low, high=high)
-    k = problem.n_terms
-    starts = np.repeat(solution.theta[None], 3, axis=0)
-    starts[:, k + 1 :] *= np.array([1.0, 0.5, 0.2])[:, None]
-    found = minimize(walled, starts, max_iterations=100).theta
-    worse = float(objective(found, problem).min()) - solution.value
-    cost = huber(residuals(solution.theta[None], problem)[0], problem.delta)
-    spare = max(problem.n_runs - problem.n_parameters, 1)
-    variance = float((cost.slope**2).sum()) / spare
-    curvature = float(cost.curvature.mean())
-    if variance == 0.0:
-        return worse <= 0.0
-    return 2.0 * worse * curvature / variance < _CHI2_1_95
 
 
 def _lonely(solution: Solution) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from isoflop.estimate import Estimate, Estimates
-from isoflop.estimation.model import Floats
+from isoflop.estimation.problem import Floats
+
+_HUGE, _BEYOND = 1e300, 1e290
 
 
 def interval(value: float, draws: Floats, level: float) -> Estimate:
@@ -26,13 +28,18 @@ def intervals(value: Floats, draws: Floats, level: float) -> Estimates:
 
 
 def quantiles(draws: Floats, level: float) -> tuple[Floats, Floats]:
-    """Return both ends of the percentile interval over the first axis."""
+    """Return both ends of the percentile interval over the first axis.
+
+    An end is infinite where the draws on that side are: between a finite and an infinite draw
+    there is nothing to interpolate.
+    """
     if draws.shape[0] == 0:
         nothing = np.full(draws.shape[1:], np.nan)
         return nothing, nothing
     bad = np.isnan(draws).mean(axis=0) > 0.05
     tail = (1.0 - level) / 2.0
-    filled = np.where(bad, 0.0, draws)
+    filled = np.clip(np.where(bad, 0.0, draws), -_HUGE, _HUGE)
     quantile = np.nanquantile if np.isnan(filled).any() else np.quantile
     low, high = quantile(filled, [tail, 1.0 - tail], axis=0)
+    low, high = (np.where(np.abs(q) > _BEYOND, np.copysign(np.inf, q), q) for q in (low, high))
     return np.where(bad, np.nan, low), np.where(bad, np.nan, high)

@@ -7,17 +7,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.estimation.model import Derivatives, Floats, Problem, derivatives
+from isoflop.estimation.problem import Derivatives, Floats, Problem
 
 MAX_ITERATIONS = 400
 """For an answer; starts that are only compared may be cut off sooner."""
 
-CHUNK = 50
-"""Replicates worked on together: 50 x 240 doubles and their products stay in the cache."""
+_CHUNK = 50
+_CHUNK_VALUES = 50 * 1000
 
 _STALL = 1e-14
-_LONGEST_STEP = 3.0
 _WEAKEST, _STRONGEST = 1e-12, 1e12
+
+
+def chunk_size(n_runs: int) -> int:
+    """Return how many replicates to work on together: 50 x 240 doubles stay in the cache."""
+    return int(min(_CHUNK, max(1, _CHUNK_VALUES // max(n_runs, 1))))
 
 
 class Minima(NamedTuple):
@@ -45,6 +49,7 @@ def minimize(
     weights: Floats | None = None,
     *,
     max_iterations: int = MAX_ITERATIONS,
+    held: NDArray[np.bool_] | None = None,
 ) -> Minima:
     """Return the minimum that each start leads to.
 
@@ -58,36 +63,46 @@ def minimize(
         Times each run counts in each replicate; None for once. [1]
     max_iterations : int
         Newton steps, refused ones counted, after which a replicate is left where it is.
+    held : NDArray of bool, shape (r, p), or None
+        Parameters to leave where they start.
 
     Notes
     -----
     A replicate is done when the objective fell by less than 1e-14 of itself twice, never by an
     absolute tolerance: objectives of 1e-3 stop far too early under those.
     """
+    if held is None:
+        held = np.broadcast_to(~problem.free, starts.shape)
     parts = []
-    for begin in range(0, starts.shape[0], CHUNK):
-        chunk = slice(begin, begin + CHUNK)
+    size = chunk_size(problem.n_runs)
+    for begin in range(0, starts.shape[0], size):
+        chunk = slice(begin, begin + size)
         w = None if weights is None else weights[chunk]
-        parts.append(_minimize_chunk(problem, starts[chunk], w, max_iterations))
+        parts.append(_minimize_chunk(problem, starts[chunk], w, max_iterations, held[chunk]))
     return Minima(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _minimize_chunk(
-    problem: Problem, starts: Floats, weights: Floats | None, max_iterations: int
+    problem: Problem,
+    starts: Floats,
+    weights: Floats | None,
+    max_iterations: int,
+    fixed: NDArray[np.bool_],
 ) -> Minima:
     theta = np.clip(starts, problem.low, problem.high)
-    here = derivatives(theta, problem, weights)
+    here = problem.derivatives(theta, weights)
     live = np.arange(theta.shape[0])
     damping = np.full(live.size, 1e-3)
     stalls = np.zeros(live.size, dtype=np.int64)
     final = theta.copy()
     for _ in range(max_iterations):
         w = None if weights is None else weights[live]
-        step = _step(theta, here, damping, problem)
+        step = _step(theta, here, damping, problem, fixed[live])
         trial = np.clip(theta + step, problem.low, problem.high)
-        there = derivatives(trial, problem, w)
+        there = problem.derivatives(trial, w)
         better = there.value < here.value
-        gain = here.value - there.value
+        with np.errstate(invalid="ignore"):
+            gain = here.value - there.value  # inf - inf where there is no value on either side
         stalled = (gain <= _STALL * here.value) & (
             better | (_foreseen(trial - theta, here) <= _STALL * here.value)
         )
@@ -104,8 +119,8 @@ def _minimize_chunk(
             if not live.size:
                 break
     final[live] = theta
-    last = derivatives(final, problem, weights)
-    return Minima(final, last.value, _gradient_norm(final, last, problem))
+    last = problem.derivatives(final, weights)
+    return Minima(final, last.value, _gradient_norm(final, last, problem, fixed))
 
 
 def _choose(better: NDArray[np.bool_], there: Derivatives, here: Derivatives) -> Derivatives:
@@ -125,8 +140,14 @@ def _held(theta: Floats, gradient: Floats, problem: Problem) -> NDArray[np.bool_
     return at_low | at_high
 
 
-def _step(theta: Floats, here: Derivatives, damping: Floats, problem: Problem) -> Floats:
-    held = _held(theta, here.gradient, problem)
+def _step(
+    theta: Floats,
+    here: Derivatives,
+    damping: Floats,
+    problem: Problem,
+    fixed: NDArray[np.bool_],
+) -> Floats:
+    held = fixed | _held(theta, here.gradient, problem)
     gradient = np.where(held, 0.0, here.gradient)
     p = gradient.shape[1]
     scale = here.scale + 1e-12 * here.scale.max(axis=1, keepdims=True) + 1e-300
@@ -141,8 +162,8 @@ def _step(theta: Floats, here: Derivatives, damping: Floats, problem: Problem) -
     if uphill.any():
         # The damped Hessian is not positive definite here: go down the scaled gradient instead.
         step[uphill] = -gradient[uphill] / scale[uphill] / (1.0 + damping[uphill, None])
-    longest = np.abs(step).max(axis=1, keepdims=True)
-    shortened: Floats = step * np.minimum(1.0, _LONGEST_STEP / np.maximum(longest, 1e-300))
+    reach = (np.abs(step) / problem.longest).max(axis=1, keepdims=True)
+    shortened: Floats = step / np.maximum(1.0, reach)
     return shortened
 
 
@@ -161,9 +182,11 @@ def _foreseen(step: Floats, here: Derivatives) -> Floats:
     return fall
 
 
-def _gradient_norm(theta: Floats, here: Derivatives, problem: Problem) -> Floats:
+def _gradient_norm(
+    theta: Floats, here: Derivatives, problem: Problem, fixed: NDArray[np.bool_]
+) -> Floats:
     """Return the free gradient relative to what it would be if no residual cancelled another."""
-    free = np.where(_held(theta, here.gradient, problem), 0.0, here.gradient)
+    free = np.where(fixed | _held(theta, here.gradient, problem), 0.0, here.gradient)
     # Cauchy-Schwarz: |sum w slope g| <= sqrt(sum w slope r) sqrt(sum w slope / r g g). Residuals
     # below 1e-9 count as that, or rounding alone would look like a slope on noise-free data.
     reach = np.sqrt(2.0 * np.maximum(here.value, 0.0)) + 1e-9 * np.sqrt(problem.n_runs)

@@ -16,7 +16,7 @@ from isoflop.estimation.frontier import (
     optimal_tokens_per_param,
 )
 from isoflop.estimation.intervals import interval
-from isoflop.estimation.model import Floats
+from isoflop.estimation.problem import Floats
 from isoflop.estimation.result import FitResult, check_flops, decades_outside
 from isoflop.laws import PublishedLaw
 
@@ -76,7 +76,7 @@ def plan_compute(flops: float, *, law: PublishedLaw | FitResult) -> Plan:
     Raises
     ------
     UnitError
-        `flops` is not positive and finite.
+        `flops` is not positive and finite, or the published law places no run.
     NotIdentifiableError
         The fit cannot place the optimum.
     """

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from isoflop.errors import ConvergenceError, NotIdentifiableError, SchemaError, UnitError
 from isoflop.estimate import Estimate, Estimates
 from isoflop.estimation.frontier import TwoTermFrontier, optimal_tokens_per_param
-from isoflop.estimation.identifiability import FitStatus
+from isoflop.estimation.identifiability import USABLE, FitStatus
 from isoflop.estimation.intervals import interval, intervals
-from isoflop.estimation.model import Floats
-from isoflop.laws import Law
+from isoflop.estimation.problem import Floats, Problem
+from isoflop.estimation.profiles import OpenEnds, Profile, profile
+from isoflop.estimation.settings import FitSettings
+from isoflop.estimation.solving import Solution
+from isoflop.estimation.variants import power_sum_two_term
+from isoflop.laws import Law, Values
 from isoflop.results import LeftOut
 
 _POINTS_AT_ONCE = 4096
@@ -88,19 +93,20 @@ class FitResult:
     law : Law
         What was fitted.
     estimate : NDArray, shape (p,)
-        Parameters in the order of `law.parameters`, in natural units.
+        Parameters in the order of `law.names`, in their own units.
     draws : NDArray, shape (n_boot, p)
         Bootstrap refits, same order and units.
     objective : float
         Minimum, summed over runs.
-    objective_name, delta : str, float
-        What was minimized.
     gradient_norm : float
         See `Certificate`.
     status : str
-        ``converged``, ``at-bound``, ``not-identifiable`` or ``not-converged``.
+        ``converged``; ``partly-identified``: predictions hold, but not every parameter does;
+        ``at-bound``, ``not-identifiable`` or ``not-converged``.
     warnings : tuple of str
-        Problems in plain words.
+        Problems in plain words; the first explains the status.
+    open_ends : mapping of str to OpenEnds
+        Parameters that the data do not identify, and toward where.
     certificate : Certificate
         Evidence.
     n_runs : int
@@ -109,41 +115,76 @@ class FitResult:
         Rows not used, with reasons.
     rows : NDArray of int, shape (n_runs,)
         Rows of the table that were used.
+    run_uids : tuple of str, length n_runs
+        Ids of those runs in their registry; empty where the table has none.
     residuals : NDArray, shape (n_runs,)
         Log predicted minus log measured loss of those rows. [1]
-    level, seed : float, int
-        Level of the intervals, seed of the bootstrap.
+    settings : FitSettings
+        What was asked for; enough to run the fit again.
     family, loss_dataset : str
         What the runs share; empty where unknown.
     ranges : mapping of str to (float, float)
-        Smallest and largest value over the runs of each variable, of ``flops`` and ``loss``.
+        Smallest and largest value over the runs of each variable, of ``flops`` and the response.
     largest_run : SeenRun
         The run with the most compute.
     data_digest : str
         Digest of the data, whatever the order of the runs.
+    problem, solution : Problem, Solution
+        Data in the solver's scale, and where it ended; for profiles.
     """
 
     law: Law
     estimate: Floats
     draws: Floats
     objective: float
-    objective_name: str
-    delta: float
     gradient_norm: float
     status: FitStatus
     warnings: tuple[str, ...]
+    open_ends: Mapping[str, OpenEnds]
     certificate: Certificate
     n_runs: int
     left_out: tuple[LeftOut, ...]
     rows: NDArray[np.int64]
+    run_uids: tuple[str, ...]
     residuals: Floats
-    level: float
-    seed: int
+    settings: FitSettings
     family: str
     loss_dataset: str
     ranges: Mapping[str, tuple[float, float]]
     largest_run: SeenRun
     data_digest: str
+    problem: Problem
+    solution: Solution
+
+    @property
+    def level(self) -> float:
+        """Level of the intervals. [1]."""
+        return self.settings.level
+
+    @property
+    def seed(self) -> int:
+        """Seed of the bootstrap."""
+        return self.settings.seed
+
+    @property
+    def objective_name(self) -> str:
+        """What was minimized."""
+        return str(self.settings.objective)
+
+    @property
+    def delta(self) -> float:
+        """Huber threshold on the residual."""
+        return self.settings.delta
+
+    @property
+    def is_usable(self) -> bool:
+        """True where the fit may be predicted and planned from."""
+        return self.status in USABLE
+
+    @property
+    def unidentified(self) -> tuple[str, ...]:
+        """Names of the parameters that the data do not identify."""
+        return tuple(self.open_ends)
 
     @property
     def source(self) -> str:
@@ -152,11 +193,34 @@ class FitResult:
 
     @property
     def params(self) -> Mapping[str, Estimate]:
-        """Parameters with percentile bootstrap intervals, in natural units."""
+        """Parameters with percentile bootstrap intervals, in their own units.
+
+        The interval of one that is not identified is open to that side: it ends at zero or at
+        infinity, whatever the bootstrap says.
+        """
         return {
-            name: interval(self.estimate[i], self.draws[:, i], self.level)
-            for i, name in enumerate(self.law.parameters)
+            name: self._opened(name, interval(self.estimate[i], self.draws[:, i], self.level))
+            for i, name in enumerate(self.law.names)
         }
+
+    def _opened(self, name: str, found: Estimate) -> Estimate:
+        if name not in self.open_ends:
+            return found
+        low, high, _ = self.open_ends[name]
+        bottom = 0.0 if self.law.parameter(name).low >= 0 else -math.inf
+        return dataclasses.replace(
+            found, low=bottom if low else found.low, high=math.inf if high else found.high
+        )
+
+    def profile(self, name: str) -> Profile:
+        """Return the profile likelihood of a parameter: its interval when the others follow.
+
+        Raises `UnknownNameError` where the law has no such parameter.
+        """
+        self.law.parameter(name)
+        place = self.law.names.index(name)
+        j = place + self.problem.n_parameters - len(self.law.names)
+        return profile(self.problem, self.solution, j, place=place, level=self.level)
 
     @property
     def derived(self) -> Mapping[str, Estimate]:
@@ -165,12 +229,12 @@ class FitResult:
         Empty for a law that is not of N and D. ``tokens_per_param`` is at the largest compute seen
         and left out where the optimum cannot be placed.
         """
-        if allocation_terms(self.law) is None:
+        if two_term_of(self.law) is None:
             return {}
         point, draws = self.frontier, self.frontier_draws
         a, a_draws = _exponent_n(point), _exponent_n(draws)
         pairs = {"exponent_n": (a, a_draws), "exponent_d": (1.0 - a, 1.0 - a_draws)}
-        if self.status == "converged":
+        if self.is_usable:
             top = self.largest_run.flops
             pairs["tokens_per_param"] = (
                 optimal_tokens_per_param(point, top),
@@ -194,7 +258,9 @@ class FitResult:
 
     @property
     def residual_scale(self) -> float:
-        """Typical relative distance of a run from the law: 1.4826 x median |log residual| [1].
+        """Typical distance of a run from the law: 1.4826 x median |residual|.
+
+        Relative, where the residuals are of logarithms.
 
         Bands of `predict` are for the law; a single run scatters around it by about this much.
         """
@@ -223,26 +289,28 @@ class FitResult:
         UnitError
             The law is not one of N and D.
         """
-        if allocation_terms(self.law) is None:
+        if set(self.law.variables) != {"n_params", "n_tokens"}:
             raise UnitError(
-                f"Law {self.law.name!r} is of {[t.variable for t in self.law.terms]}, not of "
-                "n_params and n_tokens; use predict_at."
+                f"Law {self.law.name!r} is of {list(self.law.variables)}, not of n_params and "
+                "n_tokens; use predict_at."
             )
         return self.predict_at({"n_params": n_params, "n_tokens": n_tokens})
 
     def predict_at(self, variables: Mapping[str, ArrayLike]) -> Estimates:
-        """Return the loss at values of the law's variables, by name, broadcast together."""
-        missing = [t.variable for t in self.law.terms if t.variable not in variables]
+        """Return the response at values of the law's variables, by name, broadcast together."""
+        missing = [name for name in self.law.variables if name not in variables]
         if missing:
             raise SchemaError(f"Law {self.law.name!r} needs {missing}, got {sorted(variables)}.")
-        columns = [np.asarray(variables[t.variable], dtype=np.float64) for t in self.law.terms]
+        columns = [np.asarray(variables[name], dtype=np.float64) for name in self.law.variables]
         shape = np.broadcast_shapes(*(c.shape for c in columns))
         flat = np.stack([np.broadcast_to(c, shape).reshape(-1) for c in columns])
-        value = _evaluate(self.estimate[None], flat)[0]
+        value = _evaluate(self.law, self.estimate[None], flat)[0]
         low, high = np.empty_like(value), np.empty_like(value)
         for begin in range(0, value.size, _POINTS_AT_ONCE):
             part = slice(begin, begin + _POINTS_AT_ONCE)
-            band = intervals(value[part], _evaluate(self.draws, flat[:, part]), self.level)
+            band = intervals(
+                value[part], _evaluate(self.law, self.draws, flat[:, part]), self.level
+            )
             low[part], high[part] = band.low, band.high
         return Estimates(
             value=value.reshape(shape),
@@ -271,19 +339,34 @@ class FitResult:
         budget = check_flops(flops)
         self._require_optimum()
         point, draws = self.frontier, self.frontier_draws
+        n, d = point.n_opt(budget), point.d_opt(budget)
+        loss = _evaluate(self.law, self.estimate[None], self._stacked(n, d))[0, 0]
         return Allocation(
             flops=budget,
-            n_params=self._at(point.n_opt(budget), draws.n_opt(budget)),
-            n_tokens=self._at(point.d_opt(budget), draws.d_opt(budget)),
-            loss=self._at(point.optimal_loss(budget), draws.optimal_loss(budget)),
+            n_params=self._at(n, draws.n_opt(budget)),
+            n_tokens=self._at(d, draws.d_opt(budget)),
+            loss=self._at(loss, self._best_losses(budget)),
             extrapolation_decades=decades_outside(budget, self.ranges["flops"]),
         )
+
+    def _stacked(self, n: Floats, d: Floats) -> Floats:
+        by_name = {"n_params": n, "n_tokens": d}
+        return np.stack([np.atleast_1d(by_name[name]) for name in self.law.variables])
+
+    def _best_losses(self, budget: float) -> Floats:
+        """Return the loss of every draw at its own best N and D, shape (n_boot,)."""
+        draws = self.frontier_draws
+        points = self._stacked(draws.n_opt(budget), draws.d_opt(budget))
+        parameters = {name: self.draws[:, i] for i, name in enumerate(self.law.names)}
+        variables = dict(zip(self.law.variables, points, strict=True))
+        with np.errstate(all="ignore"):
+            return np.asarray(self.law.form(parameters, variables))
 
     def _at(self, value: Floats, draws: Floats) -> Estimate:
         return interval(float(value), draws, self.level)
 
     def _require_optimum(self) -> None:
-        if self.status == "converged":
+        if self.is_usable:
             return
         why = self.warnings[0] if self.warnings else self.status
         text = f"The fit of {self.law.name!r} to {self.n_runs} runs has no usable optimum: {why}."
@@ -313,12 +396,12 @@ class FitResult:
         return fit_text(self)
 
 
-def allocation_terms(law: Law) -> tuple[int, int] | None:
-    """Return the places of the N term and the D term; None for another kind of law."""
-    variables = [t.variable for t in law.terms]
-    if sorted(variables) != ["n_params", "n_tokens"]:
-        return None
-    return variables.index("n_params"), variables.index("n_tokens")
+def two_term_of(law: Law) -> Callable[[Values], Values] | None:
+    """Return the function from a law to E, A, alpha, B, beta; None for another kind."""
+    if law.two_term is not None:
+        return law.two_term
+    found: Callable[[Values], Values] | None = power_sum_two_term(law)
+    return found
 
 
 def log10_optimal_tokens(law: Law, params: Floats, flops: float) -> Floats:
@@ -344,33 +427,23 @@ def decades_outside(value: float, span: tuple[float, float]) -> float:
 
 
 def _frontier(law: Law, params: Floats) -> TwoTermFrontier:
-    places = allocation_terms(law)
-    if places is None:
+    two_term = two_term_of(law)
+    if two_term is None:
         raise UnitError(
-            f"Law {law.name!r} is of {[t.variable for t in law.terms]}, not of n_params and "
-            "n_tokens, so it has no compute-optimal split."
+            f"Law {law.name!r} is of {list(law.variables)}, so it has no compute-optimal split."
         )
-    n, d = places
-    k = len(law.terms)
-    return TwoTermFrontier(
-        E=params[..., 0],
-        A=params[..., 1 + n],
-        alpha=params[..., k + 1 + n],
-        B=params[..., 1 + d],
-        beta=params[..., k + 1 + d],
-    )
+    values = two_term({name: params[..., i] for i, name in enumerate(law.names)})
+    shaped = {name: np.broadcast_to(v, params.shape[:-1]) for name, v in values.items()}
+    return TwoTermFrontier(**shaped)
 
 
 def _exponent_n(frontier: TwoTermFrontier) -> Floats:
     return np.asarray(frontier.beta / (np.asarray(frontier.alpha) + frontier.beta))
 
 
-def _evaluate(params: Floats, variables: Floats) -> Floats:
-    """Return the loss, shape (r, m), for natural params (r, p) and variables (k, m)."""
-    k = variables.shape[0]
-    out = np.repeat(params[:, :1], variables.shape[1], axis=1)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        for j in range(k):
-            log_term = np.log(params[:, j + 1, None])
-            out += np.exp(log_term - params[:, k + 1 + j, None] * np.log(variables[j]))
-    return out
+def _evaluate(law: Law, params: Floats, variables: Floats) -> Floats:
+    """Return the response, shape (r, m), for natural params (r, p) and variables (k, m)."""
+    parameters = {name: params[:, i : i + 1] for i, name in enumerate(law.names)}
+    with np.errstate(all="ignore"):
+        value = law.form(parameters, dict(zip(law.variables, variables, strict=True)))
+    return np.broadcast_to(np.asarray(value), (params.shape[0], variables.shape[1]))

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.estimation.model import Floats, Problem, derivatives, residuals
-from isoflop.estimation.newton import Minima, minimize
-from isoflop.estimation.projection import grid_starts
+from isoflop.estimation.newton import MAX_ITERATIONS, Minima, minimize
+from isoflop.estimation.problem import Floats, Problem
 
 AGREEMENT = 1e-9
-"""Two starts agree where their objectives differ by less. [1]"""
+"""Two starts agree where their objectives differ by less than this share of them. [1]"""
 
-N_GRID_STARTS = 8
+_ROUNDING = 1e-22
+"""Objective per row of residuals that are all rounding."""
+
 _ENOUGH = 5
 _N_REWEIGHTED = 4
 _N_SHAKEN = 8
 _MAX_ROUNDS = 4
 _SCOUTING = 60
 _N_FINISHED = 4
+_HEAT = 15
+_HEAT_ROWS = 80
+_SEMIFINALISTS = 16
+_FINALISTS = 8
+ROUNDEST = 1e-3
+"""Huber threshold under which least absolute deviations are searched for and judged."""
+
+_ABSOLUTE_DECADES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,17 +61,62 @@ class Solution:
     held: NDArray[np.bool_]
 
 
-def solve(problem: Problem) -> Solution:
+def solve(problem: Problem, *, absolute: bool = False) -> Solution:
     """Return the best minimum over starts from the grid, and from more where those disagree.
 
     Empty data is the caller's to refuse. The random shakes come from a fixed seed. Starts are cut
     off after 60 steps, and only the best goes on to the end: a bad one can crawl for hundreds.
+
+    With `absolute` the problem's threshold stands for none: the objective is a polyhedron but for
+    rounding, so the search is done under a rounder one, which is then made smaller step by step.
     """
-    starts = grid_starts(problem, count=N_GRID_STARTS)
-    found = minimize(problem, starts, max_iterations=_SCOUTING)
-    if _agreeing(found.value, found.value.min()) < _ENOUGH:
+    if absolute:
+        return _solve_absolute(problem)
+    found = _race(problem, problem.starts(problem.breadth))
+    if _agreeing(problem, found.value, found.value.min()) < _ENOUGH:
         found = _search_on(problem, found)
     return _certify(problem, found)
+
+
+def _race(problem: Problem, starts: Floats) -> Minima:
+    """Return where the starts lead, those that fall behind left where they are.
+
+    Many starts run first on some of the rows and under a rounder objective, whose minima are
+    reached in few steps.
+    """
+    if starts.shape[0] <= _FINALISTS:
+        return minimize(problem, starts, max_iterations=_SCOUTING)
+    typical = float(np.median(np.abs(problem.residuals(starts[:1]))))
+    rounder = replace(problem, delta=max(problem.delta, min(typical, 1e3 * problem.delta)))
+    rounder = rounder.thinned(slice(None, None, -(-problem.n_runs // _HEAT_ROWS)))
+    theta = minimize(rounder, starts, max_iterations=_HEAT).theta
+    found = minimize(problem, theta, max_iterations=1)
+    for left, steps in ((_SEMIFINALISTS, _HEAT), (_FINALISTS, _SCOUTING)):
+        found = _improved(problem, found, count=left, steps=steps)
+    return found
+
+
+def _improved(problem: Problem, found: Minima, *, count: int, steps: int) -> Minima:
+    """Return the minima with the lowest `count` of them carried on."""
+    order = np.argsort(found.value, kind="stable")[:count]
+    further = minimize(problem, found.theta[order], max_iterations=steps)
+    theta, value, norm = (a.copy() for a in found)
+    theta[order], value[order], norm[order] = further
+    return Minima(theta, value, norm)
+
+
+def _solve_absolute(problem: Problem) -> Solution:
+    found = solve(replace(problem, delta=ROUNDEST))
+    theta = found.theta[None]
+    for delta in np.geomspace(ROUNDEST, problem.delta, 1 + 2 * _ABSOLUTE_DECADES)[1:]:
+        theta = minimize(replace(problem, delta=float(delta)), theta).theta
+    last = minimize(problem, theta)
+    return replace(
+        found,
+        theta=last.theta[0],
+        value=float(last.value[0]),
+        gradient_norm=float(last.gradient_norm[0]),
+    )
 
 
 def _search_on(problem: Problem, found: Minima) -> Minima:
@@ -72,32 +126,26 @@ def _search_on(problem: Problem, found: Minima) -> Minima:
         starts = _second_starts(problem, found.theta[found.value.argmin()])
         more = minimize(problem, starts, max_iterations=_SCOUTING)
         found = Minima(*(np.concatenate(pair) for pair in zip(found, more, strict=True)))
-        if before - found.value.min() <= AGREEMENT * min(1.0, before):
+        if _agreeing(problem, before, found.value.min()):
             break
-    order = np.argsort(found.value, kind="stable")[:_N_FINISHED]
-    finished = minimize(problem, found.theta[order])
-    theta, value, norm = (a.copy() for a in found)
-    theta[order], value[order], norm[order] = finished
-    return Minima(theta, value, norm)
+    return _improved(problem, found, count=_N_FINISHED, steps=MAX_ITERATIONS)
 
 
-def _agreeing(value: Floats, best: float) -> int:
-    return int((value - best <= AGREEMENT).sum())
+def _agreeing(problem: Problem, value: Floats, best: float) -> int:
+    """Return how many values equal the best one, but for rounding."""
+    slack = AGREEMENT * abs(best) + _ROUNDING * problem.n_runs
+    return int((np.asarray(value) - best <= slack).sum())
 
 
 def _second_starts(problem: Problem, best: Floats) -> Floats:
     """Return starts that the first round suggests: outliers looked past, and the best shaken."""
-    residual = np.abs(residuals(best[None], problem)[0])
-    typical = max(problem.delta, float(np.median(residual)), 1e-12)
+    residual = np.abs(problem.residuals(best[None])[0])
+    square = problem.delta if np.isfinite(problem.delta) else 0.0
+    typical = max(square, float(np.median(residual)), 1e-12)
     weights = np.minimum(1.0, typical / np.maximum(residual, typical)) ** 2
-    reweighted = grid_starts(problem, count=_N_REWEIGHTED, weights=weights)
+    reweighted = problem.starts(_N_REWEIGHTED, weights)
     rng = np.random.default_rng(0)
-    k = problem.n_terms
-    width = np.concatenate([np.full(k + 1, 1.0), np.full(k, 0.3)])
-    shaken = best + rng.normal(size=(_N_SHAKEN, best.size)) * width
-    exponents = best[k + 1 :] * np.exp(rng.normal(size=(_N_SHAKEN, k)) * 0.7)
-    shaken[:, k + 1 :] = exponents
-    return np.concatenate([reweighted, np.clip(shaken, problem.low, problem.high)])
+    return np.concatenate([reweighted, problem.nearby(best, _N_SHAKEN, rng)])
 
 
 def _certify(problem: Problem, found: Minima) -> Solution:
@@ -109,15 +157,15 @@ def _certify(problem: Problem, found: Minima) -> Solution:
         value=value,
         gradient_norm=float(last.gradient_norm[0]),
         n_starts=int(found.value.size),
-        n_agree=_agreeing(found.value, value),
+        n_agree=_agreeing(problem, found.value, value),
         condition_number=_condition(problem, theta, held),
         held=held,
     )
 
 
 def _condition(problem: Problem, theta: Floats, held: NDArray[np.bool_]) -> float:
-    here = derivatives(theta[None], problem, None)
-    free = ~held
+    here = problem.derivatives(theta[None], None)
+    free = ~held & problem.free
     hessian = here.hessian[0][np.ix_(free, free)]
     diagonal = np.sqrt(np.abs(np.diag(hessian)))
     if not free.any() or (diagonal <= 0).any():

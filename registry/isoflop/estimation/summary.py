@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _VERDICTS = {
     "converged": "fitted",
+    "partly-identified": "fitted; predictions hold, not every parameter does",
     "at-bound": "fitted, but a parameter sits at its bound",
     "not-identifiable": "not identifiable from these runs",
     "not-converged": "not converged",
@@ -39,19 +40,26 @@ def _checks(fit: FitResult) -> list[str]:
     c = fit.certificate
     agree = f"{c.n_agree} of {c.n_starts} starts agree within 1e-9 of the objective"
     lines = [
-        f"  {_mark(c.n_agree >= 2)} {fit.objective_name} {fit.delta:g} = {fit.objective:.10g}; "
+        f"  {_mark(c.n_agree >= 2)} {fit.settings.objective_words} = {fit.objective:.10g}; "
         f"{agree}; scaled gradient {fit.gradient_norm:.0e}"
     ]
     if fit.status == "converged":
         lines.append(f"  [ok] parameters identified: condition number {c.condition_number:.1e}")
     lines += [f"  [no] {text}" for text in fit.warnings]
     lines.append(
-        f"  runs scatter {100 * fit.residual_scale:.2g} % around the law"
+        f"  runs scatter {_scatter(fit)} around the law"
         + (f"; {plural(fit.n_boot, 'bootstrap refit')}" if fit.n_boot else "; no intervals")
     )
     if c.refits_unconverged:
         lines.append(f"  [no] {plural(c.refits_unconverged, 'refit')} did not reach a minimum")
     return lines
+
+
+def _scatter(fit: FitResult) -> str:
+    if fit.objective_name.startswith("log-"):
+        return f"{100 * fit.residual_scale:.2g} %"
+    unit = "" if fit.law.response_unit == "1" else f" {fit.law.response_unit}"
+    return f"{fit.residual_scale:.2g}{unit}"
 
 
 def _mark(good: bool) -> str:

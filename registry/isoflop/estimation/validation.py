@@ -11,7 +11,7 @@ from isoflop.errors import SchemaError
 from isoflop.estimate import Estimates
 from isoflop.estimation.fitting import fit_law
 from isoflop.estimation.frontier import FLOPS_PER_PARAM_TOKEN
-from isoflop.estimation.model import Floats
+from isoflop.estimation.problem import Floats
 from isoflop.estimation.result import FitResult
 from isoflop.estimation.selection import select_runs
 from isoflop.laws import Law
@@ -95,8 +95,7 @@ def rollout(
     if not 0 < holdout < 1:
         raise SchemaError(f"holdout must lie between 0 and 1, got {holdout!r}; 0.2 is usual.")
     chosen = select_runs(law, runs, family=family)
-    place = {t.variable: j for j, t in enumerate(law.terms)}
-    n, d = chosen.variables[place["n_params"]], chosen.variables[place["n_tokens"]]
+    n, d = chosen.variables["n_params"], chosen.variables["n_tokens"]
     by_compute = np.lexsort((d, n, n * d))
     held = by_compute[-max(1, round(holdout * by_compute.size)) :]
     small = np.sort(by_compute[: by_compute.size - held.size])
@@ -110,7 +109,7 @@ def rollout(
         level=level,
     )
     predicted = fit.predict(n[held], d[held])
-    measured, baseline = chosen.loss[held], float(chosen.loss[small].min())
+    measured, baseline = chosen.response[held], float(chosen.response[small].min())
     return Rollout(
         fit=fit,
         rows=chosen.rows[held],

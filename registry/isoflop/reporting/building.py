@@ -17,11 +17,14 @@ from isoflop.errors import IsoflopError, PluginError
 from isoflop.plugin_host import PluginHost, default_host
 from isoflop.records import REFERENCE_KIND
 from isoflop.reporting.changes import find_changes
+from isoflop.reporting.fit_rows import fit_rows
 from isoflop.reporting.headline import headline
 from isoflop.reporting.plain import content_id
 from isoflop.reporting.provenance import describe
 from isoflop.reporting.report import Report, Section
 from isoflop.results import AnalysisResult
+from isoflop.schema import FITS
+from isoflop.tables import FitTable
 
 if TYPE_CHECKING:
     from isoflop.hookspecs import Analyzer
@@ -71,8 +74,11 @@ def build_report(
     for name in (*(analyzers or ()), *options):
         host.analyzer(name)
     chosen = [a for a in host.analyzers.values() if analyzers is None or a.name in analyzers]
+    now = now or datetime.now(UTC)
+    # Runs arrive while analyzers think: what they read must be what the report says it read.
+    registry = registry.as_of(registry.versions())
     tables = _Tables(registry)
-    yours = [_run(a, getattr(tables, a.table), host, options.get(a.name, {})) for a in chosen]
+    yours = _yours(chosen, tables, host=host, options=options, now=now)
     beside = (
         _run(a, tables.reference, host, options.get(a.name, {}))
         for a, section in zip(chosen, yours, strict=True)
@@ -83,6 +89,30 @@ def build_report(
     ]
     sections = (*yours, *reference)
     return _assemble(registry, tables, sections, host=host, options=options, since=since, now=now)
+
+
+def _yours(
+    chosen: Sequence[Analyzer],
+    tables: _Tables,
+    *,
+    host: PluginHost,
+    options: Mapping[str, Mapping[str, Any]],
+    now: datetime,
+) -> list[Section]:
+    """Return what analyzers say of the user's rows; those that read fits see the ones just made."""
+    said = {
+        a.name: _run(a, getattr(tables, a.table), host, options.get(a.name, {}))
+        for a in chosen
+        if a.table != "fits"
+    }
+    if len(said) < len(chosen):
+        fits = tables.fits_with([s.result for s in said.values()], now=now)
+        said |= {
+            a.name: _run(a, fits, host, options.get(a.name, {}))
+            for a in chosen
+            if a.table == "fits"
+        }
+    return [said[a.name] for a in chosen]
 
 
 class _Tables:
@@ -114,6 +144,19 @@ class _Tables:
     @functools.cached_property
     def curves(self) -> ArrowTable:
         return self._own(self._registry.curves())
+
+    def fits_with(self, made: Sequence[AnalysisResult | None], *, now: datetime) -> FitTable:
+        """Return the fits to the user's runs that are kept, and the new ones of this report."""
+        import pyarrow as pa
+
+        kept = self._registry.fits()
+        kept = kept.take([audience != "reference" for audience in kept.texts("audience")])
+        there = set(kept.texts("fit_id"))
+        version = self._registry.versions().get("runs")
+        rows = [r for r in fit_rows(made, at=now, runs_version=version) if r["fit_id"] not in there]
+        new = pa.Table.from_pylist(rows, schema=FITS.to_arrow())
+        both = pa.concat_tables([kept.to_arrow(), new], promote_options="permissive")
+        return FitTable(both, source=kept.source)
 
     def _own(self, table: ArrowTable) -> ArrowTable:
         """Return the rows that do not belong to published models."""
@@ -153,7 +196,10 @@ def _run(
         return dataclasses.replace(blank, state="cannot-answer", failure=str(error))
     except Exception as error:  # noqa: BLE001 - the border around plugins
         return _failed(blank, error)
-    return dataclasses.replace(blank, title=result.title, result=result)
+    titled = dataclasses.replace(blank, title=result.title)
+    if result.is_silent:
+        return dataclasses.replace(titled, state="cannot-answer", failure=result.verdict)
+    return dataclasses.replace(titled, result=result)
 
 
 def _failed(blank: Section, error: Exception) -> Section:
@@ -180,7 +226,21 @@ def _checked(result: AnalysisResult, name: str) -> AnalysisResult:
                 "DataFrame. Tell its author.",
                 plugin=name,
             )
+    _check_fits(result, name)
     return result
+
+
+def _check_fits(result: AnalysisResult, name: str) -> None:
+    import pyarrow as pa
+
+    rows = fit_rows([result], at=datetime.now(UTC), runs_version=None)
+    try:
+        pa.Table.from_pylist(rows, schema=FITS.to_arrow())
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise PluginError(
+            f"A fit of analyzer {name!r} is no row of the table fits: {error}. Tell its author.",
+            plugin=name,
+        ) from error
 
 
 def _assemble(
@@ -191,14 +251,14 @@ def _assemble(
     host: PluginHost,
     options: Mapping[str, Mapping[str, Any]],
     since: datetime | None,
-    now: datetime | None,
+    now: datetime,
 ) -> Report:
     provenance = describe(registry, host=host, options=options)
     changes = find_changes(registry, tables.runs, sections, since=since)
     counts = {"n_runs": len(tables.runs), "n_reference": len(tables.reference)}
     return Report(
         id=content_id(sections, provenance.data_versions),
-        created_at=now or datetime.now(UTC),
+        created_at=now,
         registry_uri=str(registry.uri),
         registry_id=str(registry.registry_id),
         headline=headline(sections, changes, **counts),

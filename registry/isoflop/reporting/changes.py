@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from isoflop.errors import IsoflopError
 from isoflop.estimate import Estimate
 from isoflop.records import REFERENCE_KIND
-from isoflop.reporting.ledger import LastReport, fit_params, last_report, rows_of, standing_flags
+from isoflop.reporting.ledger import LastReport, last_report, rows_of, standing_flags
 from isoflop.reporting.report import Changes, Moved, Section
+from isoflop.tables import FIT_SERIES, fit_params
 
 if TYPE_CHECKING:
     from isoflop.store import Registry
@@ -113,11 +114,11 @@ def _outside(
 
 
 def _last_fits(registry: Registry, *, at: datetime) -> dict[tuple[str, ...], dict[str, Estimate]]:
-    return {_fit_key(row): fit_params(row) for row in rows_of(registry.fits(), at=at)}
+    return {_fit_key(row): fit_params(row) for row in rows_of(registry.fits().to_pandas(), at=at)}
 
 
 def _fit_key(fit: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(fit.get(k) or "") for k in ("law", "family", "loss_dataset", "objective"))
+    return tuple(str(fit.get(k) or "") for k in FIT_SERIES)
 
 
 def _fit_words(fit: Mapping[str, Any]) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from isoflop.estimate import Estimate
+from isoflop.estimate import Estimate, as_estimate
 from isoflop.reporting.report import Flag
 from isoflop.results import Finding
 
@@ -59,7 +58,7 @@ def last_report(registry: Registry, *, since: datetime | None = None) -> LastRep
         created_at=row["created_at"],
         data_versions=json.loads(row["inputs"] or "{}"),
         numbers={
-            analyzer: {name: _estimate(entry) for name, entry in numbers.items()}
+            analyzer: {name: as_estimate(entry) for name, entry in numbers.items()}
             for analyzer, numbers in outputs.get("numbers", {}).items()
         },
     )
@@ -102,29 +101,7 @@ def _flag(row: Mapping[str, Any]) -> Flag:
     finding = Finding(
         **{name: row[name] or "" for name in texts},
         severity=row["severity"] or "info",
-        value=None if row["value"] is None else _estimate(row),
+        value=None if row["value"] is None else as_estimate(row),
         evidence=json.loads(row["evidence"] or "{}"),
     )
     return Flag(analyzer=row["analyzer"] or "", finding=finding)
-
-
-def fit_params(fit: Mapping[str, Any]) -> dict[str, Estimate]:
-    """Return the parameters of a row of `fits` as estimates; a null end becomes NaN."""
-    params = fit.get("params") or {}
-    params = json.loads(params) if isinstance(params, str) else params
-    level = float(fit.get("level") or math.nan)
-    return {name: _fit_param(entry, level) for name, entry in params.items()}
-
-
-def _fit_param(entry: Any, level: float) -> Estimate:
-    """Return one entry of `params`: an estimate, ``[value, low, high]`` or names and numbers."""
-    if isinstance(entry, Estimate):
-        return entry
-    if not isinstance(entry, Mapping):
-        entry = dict(zip(("value", "low", "high"), entry, strict=True))
-    return _estimate({**entry, "level": level})
-
-
-def _estimate(entry: Mapping[str, Any]) -> Estimate:
-    ends = {k: entry.get(k) for k in ("value", "low", "high", "level")}
-    return Estimate(**{k: math.nan if v is None else float(v) for k, v in ends.items()})

@@ -133,12 +133,16 @@ def plain_report(report: Report) -> dict[str, Any]:
 def content_id(sections: Iterable[Section], data_versions: Mapping[str, int]) -> str:
     """Return the report's id: 16 hexadecimal digits of results and data versions.
 
-    Dates of fits and tracebacks are left out: they differ between two readings of the same data.
+    Dates of fits, in tables too, and tracebacks are left out: they differ between two readings of
+    the same data.
     """
     content = [plain_section(s) for s in sections]
     for section in content:
         for fit in (section["result"] or {}).get("fits", ()):
             fit.pop("created_at", None)
+        for table in (section["result"] or {}).get("tables", {}).values():
+            for row in table["rows"]:
+                row.pop("created_at", None)
     text = json.dumps([content, plain(data_versions)], sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from isoflop import __version__
+from isoflop.reporting.fit_rows import fit_rows
 from isoflop.reporting.ledger import EVENT_KIND, last_report
 from isoflop.reporting.plain import plain
 from isoflop.reporting.report import Flag, Report
@@ -84,22 +85,11 @@ def _number(value: float) -> float | None:
 
 def _fits(report: Report) -> list[dict[str, Any]]:
     """Return the fits; a fold ignores those that the registry holds: a fit is immutable."""
-    names = TABLES["fits"].names
-    rows = []
-    for section in report.yours:
-        for fit in section.result.fits if section.result else ():
-            row = {k: _stored(v) for k, v in fit.items() if k in names}
-            row.setdefault("fit_id", _digest(json.dumps(plain(fit), sort_keys=True)))
-            row["created_at"] = row.get("created_at") or report.created_at
-            row["runs_version"] = report.provenance.data_versions.get("runs")
-            row["writer_version"] = row.get("writer_version") or __version__
-            rows.append(row)
-    return rows
-
-
-def _stored(value: Any) -> Any:
-    """Return a value as a column of the ledger holds it: mappings as JSON."""
-    return json.dumps(plain(value)) if isinstance(value, (Mapping, list, tuple)) else value
+    return fit_rows(
+        (section.result for section in report.yours),
+        at=report.created_at,
+        runs_version=report.provenance.data_versions.get("runs"),
+    )
 
 
 def _event(report: Report) -> dict[str, Any]:

@@ -219,6 +219,11 @@ class Report:
     provenance: Provenance
 
     @property
+    def unanswered(self) -> tuple[Section, ...]:
+        """Sections on the user's runs whose question these runs cannot answer."""
+        return tuple(s for s in self.yours if s.state == "cannot-answer")
+
+    @property
     def yours(self) -> tuple[Section, ...]:
         """Sections on the user's runs."""
         return tuple(s for s in self.sections if s.audience == "yours")

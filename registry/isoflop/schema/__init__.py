@@ -6,7 +6,7 @@ from isoflop.schema.runs import ESTIMATED, RUNS
 from isoflop.schema.series import CURVES, METRICS, SCORES
 from isoflop.schema.sources import LINKS, SOURCES
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 """Major.minor: a reader refuses a newer major; a newer minor only adds columns."""
 
 TABLES: dict[str, TableSchema] = {

@@ -29,6 +29,13 @@ FITS = TableSchema(
         ("diagnostics", "json", "", "Certificate and warnings."),
         ("source", "string", "", "Source of the law."),
         ("writer_version", "string", "", "isoflop version."),
+        ("variant", "string", "", "What sets it apart from a plain fit; null for a plain one."),
+        ("audience", "string", "", "Whose runs: yours, or reference for published models."),
+        ("equation", "string", "", "The law's formula at that time."),
+        ("settings", "json", "", "All that was asked for: what it takes to fit again."),
+        ("data_digest", "string", "", "Digest of the numbers that were fitted."),
+        ("run_uids", "json", "", "Runs used, in the order of the bootstrap."),
+        ("unidentified", "json", "", "Parameters that the runs do not identify."),
     ),
 )
 

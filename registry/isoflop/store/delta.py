@@ -151,6 +151,11 @@ def dataset(location: Location, schema: TableSchema, version: int | None = None)
     paths = live_files(table, location.table(schema.name))
     if not paths:
         return pads.dataset(columns.empty_table())
+    if version is not None and not all(path.exists() for path in paths):
+        raise RegistryError(
+            f"Version {version} of {schema.name!r} can no longer be read: maintenance deleted its "
+            "files, as it does with what is older than its retention. Read a newer version."
+        )
     return pads.dataset(
         [str(p) for p in paths], schema=columns, format="parquet", filesystem=LocalFileSystem()
     )

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from isoflop.errors import IsoflopWarning, RegistryError, UnknownNameError
-from isoflop.schema import CURVES, METRICS, RUNS, SCORES, TABLES
+from isoflop.schema import CURVES, FITS, METRICS, RUNS, SCORES, TABLES
 from isoflop.store import history, views
 from isoflop.store.arrange import maintain
+from isoflop.store.conform import conform
 from isoflop.store.drops import DropWriter
 from isoflop.store.explanation import SHORTEST_ID, Explanation, explain_cell, find_run
 from isoflop.store.export import export_tables
@@ -24,7 +25,7 @@ from isoflop.store.quarantine import Quarantined, list_quarantined
 from isoflop.store.relinking import doubts
 from isoflop.store.sql import SqlResult, rows_where
 from isoflop.store.stored import StoredTables
-from isoflop.tables import CurveTable, MetricTable, RunTable, ScoreTable
+from isoflop.tables import CurveTable, FitTable, MetricTable, RunTable, ScoreTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -152,7 +153,7 @@ class Registry:
         return RunTable(table, source=self.uri)
 
     def curves(self, runs: Runs | None = None, *, version: int | None = None) -> CurveTable:
-        """Return training-curve points in the order of run, split and step.
+        """Return training-curve points in the order of run, split and step, with their run's facts.
 
         Parameters
         ----------
@@ -161,7 +162,10 @@ class Registry:
         version : int or None
             Version of the table `curves`; the newest by default.
         """
-        table, known = self._stored.points(CURVES, _asked(runs), version=version)
+        beside = (*CurveTable.joined, "created_at", "last_activity_at")
+        table, known = self._stored.points(CURVES, _asked(runs), version=version, beside=beside)
+        now = datetime.now(UTC)
+        known = views.with_stale_status(known, stale_after_h=STALE_AFTER_H, now=now)
         table = views.beside(table, known, CurveTable.joined)
         return CurveTable(table, source=self.uri)
 
@@ -367,9 +371,22 @@ class Registry:
         """
         return replace(self, _pinned=history.versions_at(self._location, moment))
 
-    def fits(self) -> pd.DataFrame:
-        """Return the law fits that were kept."""
-        return self._frame("fits")
+    def fits(self, where: str | None = None) -> FitTable:
+        """Return the law fits that were kept, oldest first.
+
+        Parameters
+        ----------
+        where : str or None
+            SQL condition on the columns of `fits`: ``"law = 'chinchilla' and n_runs > 50"``.
+
+        Raises `SchemaError` where `where` is not a condition on the columns.
+        """
+        # A registry of an earlier schema lacks columns until its next fold adds them.
+        table = conform(self._stored.dataset(FITS).to_table(), FITS, extra=True)
+        table = table.sort_by([("created_at", "ascending"), ("fit_id", "ascending")])
+        if where is not None:
+            table = rows_where(table, where, name="fits")
+        return FitTable(table, source=self.uri)
 
     def findings(self) -> pd.DataFrame:
         """Return the flags that were raised and cleared."""

@@ -60,9 +60,10 @@ class StoredTables:
         *,
         version: int | None = None,
         names: Iterable[str] | None = None,
+        beside: Sequence[str] = (),
     ) -> tuple[pa.Table, pa.Table]:
-        """Return points of runs in order, and the facts of runs to put beside them."""
-        facts = self.dataset(RUNS).to_table(["run_uid", "run_name", "family", "lifecycle"])
+        """Return points of runs in order, and columns of runs to put beside them."""
+        facts = self.dataset(RUNS).to_table(["run_uid", "lifecycle", *beside])
         active = views.without_deleted(facts)
         links = self.links()
         chosen = None

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from isoflop.errors import SchemaError
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
@@ -89,8 +90,8 @@ def test_tables_have_the_promised_columns(result: AnalysisResult) -> None:
         "family", "parameter", "value", "low", "high", "unit",
     ]  # fmt: skip
     assert set(result.tables) == {
-        "params", "fits", "held_out", "allocation", "loss_vs_compute", "residuals",
-        "parameter_draws",
+        "params", "fits", "variants", "held_out", "allocation", "loss_vs_compute", "contours",
+        "residuals", "outliers", "parameter_draws",
     }  # fmt: skip
 
 
@@ -99,7 +100,7 @@ def test_rows_for_the_registry_fit_its_schema(result: AnalysisResult) -> None:
     assert all(tuple(row) == FITS.names for row in result.fits)
 
 
-@pytest.mark.parametrize("name", ["loss_vs_compute", "residuals", "parameter_draws"])
+@pytest.mark.parametrize("name", ["loss_vs_compute", "contours", "residuals", "parameter_draws"])
 def test_figures_render_and_name_their_table(result: AnalysisResult, name: str) -> None:
     import vl_convert
 
@@ -137,3 +138,152 @@ def test_one_run_is_refused_with_the_numbers() -> None:
 def test_names_of_families_are_kept_as_text() -> None:
     frame = family_of("<script>\n", 30, seed=0)
     assert "Family '<script>\\n'" in analyze(frame).verdict
+
+
+def test_objective_and_delta_are_named_in_verdict_and_captions() -> None:
+    result = analyze(family_of("x", 40, seed=0), delta=1e-2, tied=("alpha", "beta"))
+    assert "(log-huber 0.01, alpha = beta)" in result.verdict
+    captions = [figure.caption for figure in result.figures.specs()]
+    assert all("Minimized: log-huber 0.01, alpha = beta." in caption for caption in captions)
+
+
+def test_one_exponent_stands_beside_two_with_what_the_data_prefer() -> None:
+    near = family_of("near", 60, seed=0, alpha=0.365)
+    result = analyze(pd.concat([near, family_of("apart", 80, seed=1, alpha=0.25)]))
+    variants = result.tables["variants"].set_index(["family", "variant"])
+    assert list(variants.loc["near"].index) == ["free", "alpha = beta"]
+    assert variants.loc[("near", "alpha = beta"), "alpha"] == pytest.approx(
+        variants.loc[("near", "alpha = beta"), "beta"]
+    )
+    assert variants.loc[("near", "alpha = beta"), "exponent_n"] == pytest.approx(0.5)
+    assert "one exponent will do" in variants.loc[("near", "free"), "preference"]
+    assert "want two exponents" in variants.loc[("apart", "free"), "preference"]
+    assert variants["held_out_error"].notna().all()
+
+
+def test_fixed_exponents_stand_in_every_draw_and_in_the_row_for_the_registry() -> None:
+    result = analyze(family_of("x", 40, seed=0), fixed={"alpha": 0.35})
+    draws = result.tables["parameter_draws"]
+    assert (draws["alpha"] == 0.35).all()
+    assert draws["beta"].notna().all()
+    assert "alpha = 0.35" in set(result.tables["variants"]["variant"])
+    assert "alpha" not in set(result.tables["params"]["parameter"])
+
+
+def test_checkpoints_are_resampled_and_held_out_with_their_run() -> None:
+    ends = family_of("x", 30, seed=0)
+    steps = [ends.assign(n_tokens=np.round(ends["n_tokens"] * part)) for part in (0.5, 0.7, 1.0)]
+    frame = pd.concat(steps, ignore_index=True)
+    bend = (
+        2100 / frame["n_tokens"] ** 0.37
+        - 2100 / pd.concat([ends] * 3)["n_tokens"].to_numpy() ** 0.37
+    )
+    frame["loss"] += bend
+    rows, runs = analyze(frame), analyze(frame, clusters="run_name")
+    wide = [r.tables["params"].set_index("parameter").loc["alpha"] for r in (rows, runs)]
+    assert wide[0]["value"] == wide[1]["value"]
+    assert wide[1]["high"] - wide[1]["low"] > 1.1 * (wide[0]["high"] - wide[0]["low"])
+    held = runs.tables["held_out"]["run"].value_counts()
+    assert len(held) == 6
+    assert (held == 3).all()
+    assert "clusters of run_name" in runs.verdict
+
+
+def test_the_best_run_of_a_sweep_is_kept_and_the_others_say_which_beat_them() -> None:
+    best = family_of("x", 30, seed=0)
+    worse = best.assign(loss=best["loss"] * 1.05, run_name=best["run_name"] + "-slow")
+    result = analyze(pd.concat([worse, best]), best_of_sweep=True)
+    assert "The runs" not in result.verdict
+    assert "(30 runs)" in result.verdict
+    reasons = {left.subject: left.reason for left in result.left_out}
+    assert reasons["x-4-slow"] == "run 'x-4' reached a lower loss at the same N and D"
+    assert result.tables["fits"]["n_left_out"].item() == 30
+
+
+def spoiled(kind: str) -> pd.DataFrame:
+    frame = family_of("x", 50, seed=0)
+    largest = (frame["n_params"] * frame["n_tokens"]).idxmax()
+    if kind == "likely-diverged":
+        frame.loc[largest, "loss"] = 7.0
+    elif kind == "residual":
+        frame.loc[largest, "loss"] *= 0.8
+    elif kind == "off-ladder":
+        frame.loc[largest, "n_params"] = 3e11
+        frame.loc[largest, "loss"] = (
+            1.8 + 10 ** (7.7 * 0.35) / 3e11**0.35 + 2100 / (frame.loc[largest, "n_tokens"] ** 0.37)
+        )
+    else:
+        frame = pd.concat([frame, frame.iloc[[7]].assign(run_name="again")], ignore_index=True)
+    return frame
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("likely-diverged", "which is no larger and saw no more tokens"),
+        ("residual", "below the law"),
+        ("off-ladder", "decades from the nearest N of the other runs"),
+        ("copy", "an exact copy of run 'x-7'"),
+    ],
+)
+def test_runs_that_stand_apart_are_named_with_the_reason(kind: str, words: str) -> None:
+    result = analyze(spoiled(kind))
+    found = result.tables["outliers"]
+    assert list(found["kind"]) == [kind]
+    assert words in found["reason"].item()
+    assert not found["is_left_out"].any()
+    assert any("1 run stands apart" in text and not ok for text, ok in result.checks)
+
+
+@pytest.mark.parametrize("kind", ["likely-diverged", "residual", "copy"])
+def test_outliers_can_be_left_out_with_their_reason(kind: str) -> None:
+    result = analyze(spoiled(kind), drop_outliers=True)
+    assert result.tables["outliers"]["is_left_out"].all()
+    assert result.tables["fits"]["n_left_out"].item() == 1
+    assert [left.reason.startswith("outlier: ") for left in result.left_out] == [True]
+
+
+def test_a_run_off_the_ladder_stays_in_the_fit() -> None:
+    result = analyze(spoiled("off-ladder"), drop_outliers=True)
+    assert not result.tables["outliers"]["is_left_out"].any()
+    assert not result.left_out
+
+
+def test_clean_runs_have_no_outliers() -> None:
+    table = analyze(family_of("x", 50, seed=3)).tables["outliers"]
+    assert table.empty
+    assert list(table.columns)[:3] == ["family", "run", "kind"]
+
+
+def test_contours_join_points_of_equal_loss(result: AnalysisResult) -> None:
+    table = result.tables["contours"]
+    lines = table[(table["kind"] == "contour") & (table["family"] == "good")]
+    params = result.tables["params"]
+    p = params[params["family"] == "good"].set_index("parameter")["value"]
+    loss = (
+        p["E"] + p["A"] / lines["n_params"] ** p["alpha"] + p["B"] / lines["n_tokens"] ** p["beta"]
+    )
+    assert np.allclose(loss, lines["level"], rtol=1e-9)
+    assert lines["level"].nunique() == 8
+    assert "line" not in set(table.loc[table["kind"] != "run", "family"])
+
+
+def test_a_limit_that_is_not_positive_is_refused() -> None:
+    with pytest.raises(SchemaError, match="outlier_limit must be positive, got 0"):
+        analyze(family_of("x", 20, seed=0), outlier_limit=0)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        ({"loss": 2.5}, "not identifiable"),
+        ({"n_params": 1e9}, "not identifiable"),
+        ({"loss": float("nan")}, "needs at least 6 usable runs, got 0"),
+        ({"status": "diverged"}, "30 x status is diverged"),
+    ],
+    ids=["constant loss", "one N", "NaN", "diverged"],
+)
+def test_what_cannot_be_fitted_is_said(spoil: dict[str, Any], said: str) -> None:
+    result = analyze(family_of("x", 30, seed=0).assign(**spoil))
+    assert said in result.verdict
+    assert result.tables["allocation"].empty

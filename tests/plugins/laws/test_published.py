@@ -7,6 +7,7 @@ import csv
 import numpy as np
 import pytest
 
+from isoflop.errors import UnitError
 from isoflop.estimation.frontier import frontier_draws, frontier_of
 from isoflop.laws import PublishedLaw
 from isoflop_plugins.laws.published import PUBLISHED
@@ -24,10 +25,13 @@ def test_every_record_names_its_source(law: PublishedLaw):
     assert "arXiv" in law.source
     assert law.summary.endswith(".")
     assert law.n_params_range[0] < law.n_params_range[1]
-    if law.form == "loss":
-        assert set(law.params) == {"E", "A", "B", "alpha", "beta"}
-    else:
-        assert set(law.params) == {"n_coefficient", "n_exponent"}
+    expected = {
+        "loss": {"E", "A", "B", "alpha", "beta"},
+        "allocation": {"n_coefficient", "n_exponent"},
+        "growth": {"n_exponent"},
+    }[law.form]
+    assert set(law.params) == expected
+    if law.form != "loss":
         assert 0 < law.params["n_exponent"] < 1
 
 
@@ -60,6 +64,16 @@ def test_deepseek_keeps_its_two_formulas_consistent():
     # D_opt = 5.8316 C ** 0.4757, DeepSeek LLM equation 4.
     frontier = frontier_of(LAWS["deepseek-2024"])
     assert float(frontier.d_opt(1e20)) == pytest.approx(5.8316 * 1e20**0.4757, rel=0.001)
+
+
+def test_the_theory_grows_both_equally_and_says_what_it_cannot():
+    # Jeon and Van Roy 2022, arXiv 2212.01365, abstract: a linear relation of N and D.
+    law = LAWS["jeon-van-roy-2022"]
+    assert law.params == {"n_exponent": 0.5}
+    assert "how many tokens a parameter wants" in law.notes["cannot_say"]
+    with pytest.raises(UnitError, match="says how fast N and D grow with compute"):
+        frontier_of(law)
+    assert frontier_draws(law, n_draws=10, seed=0) is None
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoflop.laws import Law, PowerTerm
+from isoflop.laws import Law, Parameter, PowerSum, PowerTerm
 from isoflop.tables import RunTable
 
 
@@ -22,14 +22,21 @@ def two_term() -> Law:
         name="two-term",
         summary="A floor and two falling powers.",
         equation="loss = E + A / n_params^alpha + B / n_tokens^beta",
-        constant="E",
-        terms=(
-            PowerTerm(coefficient="A", exponent="alpha", variable="n_params"),
-            PowerTerm(coefficient="B", exponent="beta", variable="n_tokens"),
+        parameters=(
+            Parameter(name="E", unit="nat/token"),
+            Parameter(name="A"),
+            Parameter(name="B"),
+            Parameter(name="alpha", low=0.01, high=2.5),
+            Parameter(name="beta", low=0.01, high=2.5),
         ),
-        units={"E": "nat/token", "A": "1", "B": "1", "alpha": "1", "beta": "1"},
-        bounds={"alpha": (0.01, 2.5), "beta": (0.01, 2.5)},
-        needs=("n_params", "n_tokens", "loss"),
+        form=PowerSum(
+            constant="E",
+            terms=(
+                PowerTerm(coefficient="A", exponent="alpha", variable="n_params"),
+                PowerTerm(coefficient="B", exponent="beta", variable="n_tokens"),
+            ),
+        ),
+        variables=("n_params", "n_tokens"),
         cannot_say="Anything else.",
         source="Hoffmann et al. 2022, arXiv 2203.15556",
     )

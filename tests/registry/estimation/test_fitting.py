@@ -18,7 +18,7 @@ from isoflop.errors import (
     UnknownNameError,
 )
 from isoflop.estimation import fit_law
-from isoflop.laws import Law, PowerTerm
+from isoflop.laws import Law, Parameter, PowerSum, PowerTerm
 from isoflop.tables import RunTable
 
 MakeRuns = Callable[..., RunTable]
@@ -58,11 +58,22 @@ def test_any_noise_free_law_is_recovered(
 
 def test_a_law_of_one_term_is_recovered() -> None:
     law = Law(
-        name="one-term", summary="", equation="loss = E + A / flops^alpha", constant="E",
-        terms=(PowerTerm(coefficient="A", exponent="alpha", variable="flops"),),
-        units={"E": "nat/token", "A": "1", "alpha": "1"}, bounds={"alpha": (0.01, 2.5)},
-        needs=("flops", "loss"), cannot_say="", source="Kaplan et al. 2020, arXiv 2001.08361",
-    )  # fmt: skip
+        name="one-term",
+        summary="",
+        equation="loss = E + A / flops^alpha",
+        parameters=(
+            Parameter(name="E", unit="nat/token"),
+            Parameter(name="A"),
+            Parameter(name="alpha", low=0.01, high=2.5),
+        ),
+        form=PowerSum(
+            constant="E",
+            terms=(PowerTerm(coefficient="A", exponent="alpha", variable="flops"),),
+        ),
+        variables=("flops",),
+        cannot_say="",
+        source="Kaplan et al. 2020, arXiv 2001.08361",
+    )
     flops = np.geomspace(1e17, 1e22, 12)
     runs = RunTable.from_pandas(pd.DataFrame({"flops": flops, "loss": 1.5 + 900 / flops**0.16}))
     fit = fit_law(law, runs, n_boot=20)
@@ -170,7 +181,10 @@ def test_a_constant_at_zero_is_refused(two_term: Law, make_runs: MakeRuns) -> No
 def test_an_exponent_at_its_bound_says_so(make_runs: MakeRuns, two_term: Law) -> None:
     import dataclasses
 
-    narrow = dataclasses.replace(two_term, bounds={"alpha": (0.01, 0.3), "beta": (0.01, 2.5)})
+    parameters = [
+        dataclasses.replace(p, high=0.3) if p.name == "alpha" else p for p in two_term.parameters
+    ]
+    narrow = dataclasses.replace(two_term, parameters=tuple(parameters))
     fit = fit_law(narrow, make_runs(noise=0.002), n_boot=0)
     assert fit.status == "at-bound"
     with pytest.raises(NotIdentifiableError, match="alpha ended at its bound"):

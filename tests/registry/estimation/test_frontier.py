@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
+from isoflop.errors import UnitError
 from isoflop.estimation.frontier import (
     AllocationFrontier,
     TwoTermFrontier,
     frontier_draws,
     frontier_of,
+    has_frontier,
 )
 from isoflop.laws import PublishedLaw
 
@@ -154,3 +156,35 @@ def test_a_law_without_covariance_has_no_draws():
     law = _published(())
     assert frontier_draws(law, n_draws=100, seed=0) is None
     assert isinstance(frontier_of(law), TwoTermFrontier)
+
+
+def test_a_law_that_places_no_run_has_no_frontier():
+    growth = PublishedLaw(
+        name="g", summary="Test.", form="growth", params={"n_exponent": 0.5}, source="test"
+    )
+    other = PublishedLaw(
+        name="o", summary="Test.", form="loss", law="x", params={"k": 1.0}, source="test"
+    )
+
+    assert not has_frontier(growth)
+    assert not has_frontier(other)
+    assert frontier_draws(growth, n_draws=10, seed=0) is None
+    with pytest.raises(UnitError, match=r"'g' says how fast N and D grow .* plans no run"):
+        frontier_of(growth)
+    with pytest.raises(UnitError, match=r"'o' is a set of \['k'\], not a two-term law"):
+        frontier_of(other)
+
+
+@pytest.mark.parametrize("power", [0.1, 0.5, 1.0, 1.7])
+def test_a_power_outside_moves_losses_and_not_the_split(power: float) -> None:
+    plain = TwoTermFrontier(E=1.7, A=400.0, alpha=0.34, B=2000.0, beta=0.36)
+    bent = replace(plain, power=power)
+    assert bent.n_opt(1e21) == plain.n_opt(1e21)
+    n = np.geomspace(1e8, 1e11, 4001)
+    losses = bent.loss(n, 1e21 / (6 * n))
+    assert bent.optimal_loss(1e21) == pytest.approx(losses.min(), rel=1e-6)
+    assert bent.flops_for_loss(bent.optimal_loss(1e21)) == pytest.approx(1e21, rel=1e-9)
+    assert bent.excess_loss(1e9, 1e9) == pytest.approx(
+        bent.loss(1e9, 1e9) - bent.optimal_loss(6e18), rel=1e-9
+    )
+    assert bent.compute_waste(1e9, 1e9) == pytest.approx(plain.compute_waste(1e9, 1e9))

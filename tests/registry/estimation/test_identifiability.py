@@ -49,6 +49,7 @@ def test_models_on_two_lines_are_refused(shared_data: Path, two_term: Law, n_boo
     fit = fit_law(two_term, runs, n_boot=n_boot)
     assert fit.residual_scale < 0.03  # a good fit ...
     assert fit.status == "not-identifiable"  # ... and a useless frontier
+    assert "the 15 runs lie on two lines of n_params and n_tokens" in fit.warnings[0]
     with pytest.raises(NotIdentifiableError, match="no usable optimum"):
         fit.optimal(1e23)
 

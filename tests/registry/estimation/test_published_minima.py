@@ -33,7 +33,7 @@ def test_standard_errors_match_the_published_bootstrap(
 ) -> None:
     # Seed 42 in the file's order draws the resamples of Besiroglu et al.; another seed moves the
     # standard error of B by 5 % at 4,000 replicates.
-    spread = fit.draws[:, fit.law.parameters.index(name)].std()
+    spread = fit.draws[:, fit.law.names.index(name)].std()
     assert spread == pytest.approx(anchors["bootstrap_4000_seed42_pairs"]["se"][name], rel=2e-3)
 
 
@@ -87,16 +87,11 @@ def test_a_start_at_hoffmanns_values_does_not_stop_early(
     two_term: Law, epoch: RunTable, anchors: dict[str, Any]
 ) -> None:
     # SciPy's L-BFGS-B stops here after two iterations and reports success (notes, fact 5).
-    from isoflop.estimation.model import make_problem
     from isoflop.estimation.newton import minimize
+    from isoflop.estimation.power_sum import power_sum_problem
 
     variables = np.stack([epoch.numbers("n_params"), epoch.numbers("n_tokens")])
-    problem = make_problem(
-        variables,
-        epoch.numbers("loss"),
-        delta=1e-3,
-        exponent_bounds=np.array([[0.01, 2.5], [0.01, 2.5]]),
-    )
+    problem = power_sum_problem(two_term, variables, epoch.numbers("loss"), delta=1e-3)
     h = anchors["hoffmann_start_log_params"]
     exponents = np.array([h["alpha"], h["beta"]])
     logs = np.array([h["logA"], h["logB"]]) - exponents * problem.center

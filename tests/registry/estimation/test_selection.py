@@ -80,5 +80,5 @@ def test_experts_count_active_parameters(two_term: Law, make_runs: MakeRuns) -> 
         n=20, architecture=["moe"] * 2 + ["dense"] * 18, n_params_active=[5e8] + [None] * 19
     )
     chosen = select_runs(two_term, runs)
-    assert chosen.variables[0, 0] == 5e8
+    assert chosen.variables["n_params"][0] == 5e8
     assert chosen.left_out[0].reason == "n_params_active is null"

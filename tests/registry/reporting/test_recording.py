@@ -21,7 +21,7 @@ def test_the_first_report_has_nothing_to_compare_with(registry, host):
 def test_a_recorded_report_leaves_flags_fits_and_an_event(registry, host):
     report = _recorded(registry, host, FIRST)
     assert list(registry.findings()["state"]) == ["raised"] * 3
-    assert list(registry.fits()["fit_id"]) == ["fit-of-6"]
+    assert registry.fits().texts("fit_id") == ["fit-of-6"]
     events = registry.events()
     assert (events["kind"] == "report").sum() == 1
     assert set(registry.findings()["report_id"]) == {report.id}

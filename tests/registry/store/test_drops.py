@@ -137,7 +137,7 @@ def test_rows_of_ledger_tables_go_in_once(registry: Registry) -> None:
     for _ in range(2):
         writer.drop_table("fits", rows)
         registry.fold()
-    assert registry.fits()["fit_id"].tolist() == ["x", "y"]
+    assert registry.fits().texts("fit_id") == ["x", "y"]
 
 
 def test_only_ledger_tables_take_single_rows(registry: Registry) -> None:

@@ -1,0 +1,61 @@
+"""Chart of the exponents under each convention."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+_WIDTH, _STEP = 460, 20
+_MOST_GROUPS = 7
+_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
+
+
+def exponents(table: pd.DataFrame) -> alt.LayerChart:
+    """Return the exponent of N under each convention as a point with its interval.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of the table ``exponents`` that have an exponent; at most seven groups are drawn, the
+        ones of most runs.
+    """
+    import altair as alt
+
+    shown = _grouped(table)
+    names = list(dict.fromkeys(shown["group"]))
+    legend = alt.Legend(title=None, orient="top", labelLimit=300) if len(names) > 1 else None
+    colors = alt.Scale(domain=names, range=list(_COLORS))
+    base = alt.Chart(shown).encode(
+        y=alt.Y(
+            "convention:N",
+            sort=list(dict.fromkeys(shown["convention"])),
+            axis=alt.Axis(title=None, labelLimit=320),
+        ),
+        yOffset=alt.YOffset("group:N", sort=names),
+        color=alt.Color("group:N", scale=colors, legend=legend),
+    )
+    x_scale = alt.Scale(zero=False, nice=False, padding=14)
+    title = "Exponent a of N_opt ~ C^a [1]"
+    points = base.mark_point(filled=True, size=60, opacity=1).encode(
+        x=alt.X("exponent_n:Q", scale=x_scale, axis=alt.Axis(title=title)),
+        shape=alt.Shape("group:N", scale=alt.Scale(domain=names), legend=legend),
+        tooltip=["group:N", "convention:N", "n_runs:Q", "exponent_n:Q", "shift:Q"],
+    )
+    rules = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("exponent_n_low:Q", scale=x_scale), x2="exponent_n_high:Q"
+    )
+    equal = alt.Chart(alt.Data(values=[{"x": 0.5}])).mark_rule(color="#999999").encode(x="x:Q")
+    return alt.layer(equal, rules, points).properties(width=_WIDTH, height={"step": _STEP})
+
+
+def _grouped(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows to draw, each with the name of its group."""
+    parts = table[["family", "loss_dataset", "tokenizer"]]
+    name = parts.apply(lambda row: ", ".join(x for x in row if x) or "runs", axis=1)
+    out = table.assign(group=name)
+    most = out.groupby("group", sort=False)["n_runs"].max().nlargest(_MOST_GROUPS).index
+    return out[out["group"].isin(most)]
