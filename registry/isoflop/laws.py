@@ -150,7 +150,7 @@ class Law:
     response_unit : str
         Its unit.
     objective : str
-        What is minimized where nobody says: see `isoflop.estimation.objectives`.
+        What is minimized where nobody says: see `isoflop.estimation.solver.objectives`.
     two_term : callable (parameters) -> mapping, or None
         For a law of n_params and n_tokens that is E + (A / N**alpha + B / D**beta)**power: E, A,
         alpha, B, beta and, where it is not 1, power by name, from the law's own. A `PowerSum` of

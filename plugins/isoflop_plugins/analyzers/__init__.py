@@ -1,30 +1,30 @@
 """Analyzers that ship with isoflop: one question about a table each."""
 
-from isoflop_plugins.analyzers.chinchilla_parametric import CHINCHILLA_PARAMETRIC
-from isoflop_plugins.analyzers.compare_laws import COMPARE_LAWS
-from isoflop_plugins.analyzers.conventions import CONVENTIONS
-from isoflop_plugins.analyzers.curve_envelope import CURVE_ENVELOPE
-from isoflop_plugins.analyzers.data_constrained import DATA_CONSTRAINED_ANALYZER
-from isoflop_plugins.analyzers.data_saturation import DATA_SATURATION_ANALYZER
-from isoflop_plugins.analyzers.downstream_error import DOWNSTREAM_ERROR_ANALYZER
-from isoflop_plugins.analyzers.drift import DRIFT
-from isoflop_plugins.analyzers.emergence import EMERGENCE
-from isoflop_plugins.analyzers.extrapolation import EXTRAPOLATION
-from isoflop_plugins.analyzers.forecast import FORECAST
-from isoflop_plugins.analyzers.health import HEALTH
-from isoflop_plugins.analyzers.inference_aware import INFERENCE_AWARE
-from isoflop_plugins.analyzers.isoflop_profiles import ISOFLOP_PROFILES
-from isoflop_plugins.analyzers.kaplan_laws import KAPLAN_LAWS
-from isoflop_plugins.analyzers.loss_by_domain import LOSS_BY_DOMAIN, LOSS_BY_EVAL_SET
-from isoflop_plugins.analyzers.memorization import MEMORIZATION_ANALYZER
-from isoflop_plugins.analyzers.mixed_modal import MIXED_MODAL_ANALYZER
-from isoflop_plugins.analyzers.over_training import OVER_TRAINING_ANALYZER
-from isoflop_plugins.analyzers.pruning import PRUNING_ANALYZER
-from isoflop_plugins.analyzers.quantile_frontier import QUANTILE_FRONTIER_ANALYZER
-from isoflop_plugins.analyzers.routed import ROUTED_ANALYZER
-from isoflop_plugins.analyzers.shape import SHAPE_ANALYZER
-from isoflop_plugins.analyzers.transfer import TRANSFER_ANALYZER
-from isoflop_plugins.analyzers.undertrained import UNDERTRAINED
+from isoflop_plugins.analyzers.chinchilla.parametric import CHINCHILLA_PARAMETRIC
+from isoflop_plugins.analyzers.compare_laws.analyzer import COMPARE_LAWS
+from isoflop_plugins.analyzers.conventions.analyzer import CONVENTIONS
+from isoflop_plugins.analyzers.curve_envelope.analyzer import CURVE_ENVELOPE
+from isoflop_plugins.analyzers.data_constrained.analyzer import DATA_CONSTRAINED_ANALYZER
+from isoflop_plugins.analyzers.data_saturation.analyzer import DATA_SATURATION_ANALYZER
+from isoflop_plugins.analyzers.downstream_error.analyzer import DOWNSTREAM_ERROR_ANALYZER
+from isoflop_plugins.analyzers.drift.analyzer import DRIFT
+from isoflop_plugins.analyzers.emergence.analyzer import EMERGENCE
+from isoflop_plugins.analyzers.extrapolation.analyzer import EXTRAPOLATION
+from isoflop_plugins.analyzers.forecast.analyzer import FORECAST
+from isoflop_plugins.analyzers.health.analyzer import HEALTH
+from isoflop_plugins.analyzers.inference_aware.analyzer import INFERENCE_AWARE
+from isoflop_plugins.analyzers.isoflop_profiles.analyzer import ISOFLOP_PROFILES
+from isoflop_plugins.analyzers.kaplan_laws.analyzer import KAPLAN_LAWS
+from isoflop_plugins.analyzers.loss_by_domain.analyzer import LOSS_BY_DOMAIN, LOSS_BY_EVAL_SET
+from isoflop_plugins.analyzers.memorization.analyzer import MEMORIZATION_ANALYZER
+from isoflop_plugins.analyzers.mixed_modal.analyzer import MIXED_MODAL_ANALYZER
+from isoflop_plugins.analyzers.over_training.analyzer import OVER_TRAINING_ANALYZER
+from isoflop_plugins.analyzers.pruning.analyzer import PRUNING_ANALYZER
+from isoflop_plugins.analyzers.quantile_frontier.analyzer import QUANTILE_FRONTIER_ANALYZER
+from isoflop_plugins.analyzers.routed.analyzer import ROUTED_ANALYZER
+from isoflop_plugins.analyzers.shape.analyzer import SHAPE_ANALYZER
+from isoflop_plugins.analyzers.transfer.analyzer import TRANSFER_ANALYZER
+from isoflop_plugins.analyzers.undertrained.analyzer import UNDERTRAINED
 
 ANALYZERS = (
     UNDERTRAINED,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.estimation.jets import Jet
+from isoflop.estimation.solver.jets import Jet
 from isoflop.laws import Values
 
 Floats = NDArray[np.float64]

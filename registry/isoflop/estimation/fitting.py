@@ -12,23 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import SchemaError
-from isoflop.estimation.bootstrap import Refits, refit
-from isoflop.estimation.formula import formula_problem
+from isoflop.estimation.allocation import log10_optimal_tokens, two_term_of
+from isoflop.estimation.certificate import Certificate, SeenRun
 from isoflop.estimation.frontier import FLOPS_PER_PARAM_TOKEN
 from isoflop.estimation.identifiability import judge
-from isoflop.estimation.objectives import Objective, objective_of
-from isoflop.estimation.power_sum import power_sum_problem
-from isoflop.estimation.problem import Floats, Problem
-from isoflop.estimation.result import (
-    Certificate,
-    FitResult,
-    SeenRun,
-    log10_optimal_tokens,
-    two_term_of,
-)
+from isoflop.estimation.result import FitResult
 from isoflop.estimation.selection import Selection, select_runs
 from isoflop.estimation.settings import FitSettings
-from isoflop.estimation.solving import ROUNDEST, Solution, solve
+from isoflop.estimation.solver.bootstrap import Refits, refit
+from isoflop.estimation.solver.formula import formula_problem
+from isoflop.estimation.solver.objectives import Objective, objective_of
+from isoflop.estimation.solver.power_sum import power_sum_problem
+from isoflop.estimation.solver.problem import Floats, Problem
+from isoflop.estimation.solver.solving import ROUNDEST, Solution, solve
 from isoflop.estimation.variables import fitted_values, group_codes
 from isoflop.estimation.variants import constrained, opened
 from isoflop.laws import Law, PowerSum
@@ -61,8 +57,8 @@ def fit_law(
     runs : RunTable
         Needs the columns in `law.needs`; a row that lacks one is left out with a reason.
     objective : str or None
-        What is minimized, a key of `isoflop.estimation.objectives.OBJECTIVES`; None for the law's
-        own.
+        What is minimized, a key of `isoflop.estimation.solver.objectives.OBJECTIVES`; None for
+        the law's own.
     delta : float
         Huber threshold on the residual; ``inf`` for least squares. [unit of the residual]
     quantile : float or None

@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.estimation.power_sum import PowerSumProblem
-from isoflop.estimation.problem import Floats, Problem
-from isoflop.estimation.profiles import OpenEnds, open_ends, standard_errors
-from isoflop.estimation.solving import Solution
+from isoflop.estimation.solver.likelihood import OpenEnds, open_ends, standard_errors
+from isoflop.estimation.solver.power_sum import PowerSumProblem
+from isoflop.estimation.solver.problem import Floats, Problem
+from isoflop.estimation.solver.solving import Solution
 from isoflop.laws import Law
 
 FitStatus = Literal[

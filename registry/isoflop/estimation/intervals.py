@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from isoflop.estimate import Estimate, Estimates
-from isoflop.estimation.problem import Floats
+from isoflop.estimation.solver.problem import Floats
 
 _HUGE, _BEYOND = 1e300, 1e290
 

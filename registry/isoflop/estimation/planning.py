@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from isoflop.estimate import Estimate
+from isoflop.estimation.allocation import check_flops, decades_outside
 from isoflop.estimation.frontier import (
     AllocationFrontier,
     TwoTermFrontier,
@@ -16,8 +17,8 @@ from isoflop.estimation.frontier import (
     optimal_tokens_per_param,
 )
 from isoflop.estimation.intervals import interval
-from isoflop.estimation.problem import Floats
-from isoflop.estimation.result import FitResult, check_flops, decades_outside
+from isoflop.estimation.result import FitResult
+from isoflop.estimation.solver.problem import Floats
 from isoflop.laws import PublishedLaw
 
 N_DRAWS = 4000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,74 +14,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from isoflop.errors import ConvergenceError, NotIdentifiableError, SchemaError, UnitError
 from isoflop.estimate import Estimate, Estimates
+from isoflop.estimation.allocation import (
+    Allocation,
+    check_flops,
+    decades_outside,
+    exponent_n,
+    law_frontier,
+    two_term_of,
+)
+from isoflop.estimation.certificate import Certificate, SeenRun
 from isoflop.estimation.frontier import TwoTermFrontier, optimal_tokens_per_param
 from isoflop.estimation.identifiability import USABLE, FitStatus
 from isoflop.estimation.intervals import interval, intervals
-from isoflop.estimation.problem import Floats, Problem
-from isoflop.estimation.profiles import OpenEnds, Profile, profile
 from isoflop.estimation.settings import FitSettings
-from isoflop.estimation.solving import Solution
-from isoflop.estimation.variants import power_sum_two_term
-from isoflop.laws import Law, Values
+from isoflop.estimation.solver.likelihood import OpenEnds, Profile, profile
+from isoflop.estimation.solver.problem import Floats, Problem
+from isoflop.estimation.solver.solving import Solution
+from isoflop.laws import Law
 from isoflop.results import LeftOut
 
 _POINTS_AT_ONCE = 4096
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """Evidence that a fit is the global minimum.
-
-    Parameters
-    ----------
-    n_starts, n_agree : int
-        Independent starts, and how many ended within 1e-9 of the best objective.
-    gradient_norm : float
-        Largest free gradient entry, as a share of the largest it could be. [1]
-    condition_number : float
-        Of the Hessian scaled to a unit diagonal. [1]
-    refits_improved, refits_unconverged : int
-        Bootstrap refits that a restart brought lower, and that did not reach a minimum.
-    """
-
-    n_starts: int
-    n_agree: int
-    gradient_norm: float
-    condition_number: float
-    refits_improved: int
-    refits_unconverged: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeenRun:
-    """The run with the most compute behind a fit; NaN for what the law does not use."""
-
-    name: str
-    n_params: float
-    n_tokens: float
-    flops: float
-    loss: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allocation:
-    """The compute-optimal split of a budget.
-
-    Parameters
-    ----------
-    flops : float
-        Budget, 6 N D. [FLOP]
-    n_params, n_tokens, loss : Estimate
-        Best N, best D [token], and the loss there [nat/token].
-    extrapolation_decades : float
-        How far the budget lies outside the compute of the runs; 0 inside. [decade]
-    """
-
-    flops: float
-    n_params: Estimate
-    n_tokens: Estimate
-    loss: Estimate
-    extrapolation_decades: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -232,7 +184,7 @@ class FitResult:
         if two_term_of(self.law) is None:
             return {}
         point, draws = self.frontier, self.frontier_draws
-        a, a_draws = _exponent_n(point), _exponent_n(draws)
+        a, a_draws = exponent_n(point), exponent_n(draws)
         pairs = {"exponent_n": (a, a_draws), "exponent_d": (1.0 - a, 1.0 - a_draws)}
         if self.is_usable:
             top = self.largest_run.flops
@@ -269,12 +221,12 @@ class FitResult:
     @property
     def frontier(self) -> TwoTermFrontier:
         """Frontier at the point estimate; raises `UnitError` for a law that is not of N and D."""
-        return _frontier(self.law, self.estimate)
+        return law_frontier(self.law, self.estimate)
 
     @property
     def frontier_draws(self) -> TwoTermFrontier:
         """Frontier of every bootstrap draw, parameters of shape (n_boot,)."""
-        return _frontier(self.law, self.draws)
+        return law_frontier(self.law, self.draws)
 
     def predict(self, n_params: ArrayLike, n_tokens: ArrayLike) -> Estimates:
         """Return the loss the law gives, with the band of the law [nat/token].
@@ -394,51 +346,6 @@ class FitResult:
         from isoflop.estimation.summary import fit_text
 
         return fit_text(self)
-
-
-def two_term_of(law: Law) -> Callable[[Values], Values] | None:
-    """Return the function from a law to E, A, alpha, B, beta; None for another kind."""
-    if law.two_term is not None:
-        return law.two_term
-    found: Callable[[Values], Values] | None = power_sum_two_term(law)
-    return found
-
-
-def log10_optimal_tokens(law: Law, params: Floats, flops: float) -> Floats:
-    """Return log10 of the optimal D [token] for natural parameters of shape (r, p)."""
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        return np.log10(_frontier(law, params).d_opt(flops))
-
-
-def check_flops(flops: float) -> float:
-    """Return the budget as float; raise `UnitError` where it is not positive and finite."""
-    budget = float(flops)
-    if not (np.isfinite(budget) and budget > 0):
-        raise UnitError(f"flops must be positive and finite, got {flops!r}; give it in FLOP.")
-    return budget
-
-
-def decades_outside(value: float, span: tuple[float, float]) -> float:
-    """Return how many decades a value lies outside a range; 0 inside."""
-    low, high = span
-    if value > high:
-        return math.log10(value / high)
-    return math.log10(low / value) if value < low else 0.0
-
-
-def _frontier(law: Law, params: Floats) -> TwoTermFrontier:
-    two_term = two_term_of(law)
-    if two_term is None:
-        raise UnitError(
-            f"Law {law.name!r} is of {list(law.variables)}, so it has no compute-optimal split."
-        )
-    values = two_term({name: params[..., i] for i, name in enumerate(law.names)})
-    shaped = {name: np.broadcast_to(v, params.shape[:-1]) for name, v in values.items()}
-    return TwoTermFrontier(**shaped)
-
-
-def _exponent_n(frontier: TwoTermFrontier) -> Floats:
-    return np.asarray(frontier.beta / (np.asarray(frontier.alpha) + frontier.beta))
 
 
 def _evaluate(law: Law, params: Floats, variables: Floats) -> Floats:

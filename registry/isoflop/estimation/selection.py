@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import TooFewRunsError, UnitError, UnknownNameError
-from isoflop.estimation.problem import Floats
+from isoflop.estimation.solver.problem import Floats
 from isoflop.estimation.variables import fitted_values
 from isoflop.laws import Law
 from isoflop.results import LeftOut

@@ -17,7 +17,7 @@ class FitSettings:
     Parameters
     ----------
     objective : str or None
-        What is minimized, as in `isoflop.estimation.objectives`; None for the law's own.
+        What is minimized, as in `isoflop.estimation.solver.objectives`; None for the law's own.
     delta : float
         Huber threshold on the residual; used by the Huber objectives alone. [1]
     quantile : float or None

@@ -13,7 +13,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.chinchilla_parametric import CHINCHILLA_PARAMETRIC
+from isoflop_plugins.analyzers.chinchilla.parametric import CHINCHILLA_PARAMETRIC
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 

@@ -14,7 +14,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.compare_laws import CHINCHILLA_FLOPS, COMPARE_LAWS
+from isoflop_plugins.analyzers.compare_laws.analyzer import CHINCHILLA_FLOPS, COMPARE_LAWS
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 from isoflop_plugins.laws.kaplan import KAPLAN_ND
 from isoflop_plugins.laws.overtraining import OVER_TRAINING

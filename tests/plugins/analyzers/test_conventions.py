@@ -11,7 +11,7 @@ import pytest
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.conventions import CONVENTIONS
+from isoflop_plugins.analyzers.conventions.analyzer import CONVENTIONS
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 A, B, ALPHA, BETA, E = 482.01, 2085.43, 0.3478, 0.3658, 1.8172

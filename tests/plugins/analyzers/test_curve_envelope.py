@@ -12,7 +12,7 @@ import pytest
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import CurveTable
-from isoflop_plugins.analyzers.curve_envelope import CURVE_ENVELOPE
+from isoflop_plugins.analyzers.curve_envelope.analyzer import CURVE_ENVELOPE
 
 SIZES = np.geomspace(3e7, 3e9, 9)
 OLMO_SIZES = {

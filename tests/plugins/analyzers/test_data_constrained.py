@@ -16,8 +16,8 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.data_constrained import DATA_CONSTRAINED_ANALYZER
-from isoflop_plugins.analyzers.half_lives import last_worth, mean_worth, worth_at
+from isoflop_plugins.analyzers.data_constrained.analyzer import DATA_CONSTRAINED_ANALYZER
+from isoflop_plugins.analyzers.data_constrained.half_lives import last_worth, mean_worth, worth_at
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 from isoflop_plugins.laws.data_constrained import DATA_CONSTRAINED, MUENNIGHOFF_C4, effective
 

@@ -13,7 +13,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.data_saturation import DATA_SATURATION_ANALYZER
+from isoflop_plugins.analyzers.data_saturation.analyzer import DATA_SATURATION_ANALYZER
 from isoflop_plugins.laws.data_saturation import DATA_SATURATION
 
 CONTEXT = AnalysisContext(laws={"data-saturation": DATA_SATURATION}, published={})

@@ -12,7 +12,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import ScoreTable
-from isoflop_plugins.analyzers.downstream_error import DOWNSTREAM_ERROR_ANALYZER
+from isoflop_plugins.analyzers.downstream_error.analyzer import DOWNSTREAM_ERROR_ANALYZER
 from isoflop_plugins.laws.overtraining import DOWNSTREAM_ERROR, OVER_TRAINING
 
 TASKS = {"piqa": -0.05, "arc_easy": 0.05, "copa": 0.0}

@@ -16,7 +16,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import FitTable
-from isoflop_plugins.analyzers.drift import DRIFT
+from isoflop_plugins.analyzers.drift.analyzer import DRIFT
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 MARCH = datetime(2026, 3, 1, tzinfo=UTC)

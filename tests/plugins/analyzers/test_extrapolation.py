@@ -14,7 +14,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.extrapolation import EXTRAPOLATION
+from isoflop_plugins.analyzers.extrapolation.analyzer import EXTRAPOLATION
 from isoflop_plugins.laws.broken import BROKEN_1, BROKEN_2, BROKEN_3
 from isoflop_plugins.laws.shifted import M1, M2, M3, M4
 

@@ -10,10 +10,14 @@ from isoflop.errors import SchemaError
 from isoflop.estimation import rollout
 from isoflop.hookspecs import AnalysisContext
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.family_fits import all_left_out, fit_family, refit_families
-from isoflop_plugins.analyzers.hold_out import by_compute, by_tokens_per_param, predict_held_out
-from isoflop_plugins.analyzers.log_legends import round_values
-from isoflop_plugins.analyzers.sweeps import best_of_sweep
+from isoflop_plugins.analyzers.by_family.fits import all_left_out, fit_family, refit_families
+from isoflop_plugins.analyzers.by_family.hold_out import (
+    by_compute,
+    by_tokens_per_param,
+    predict_held_out,
+)
+from isoflop_plugins.analyzers.chinchilla.sweeps import best_of_sweep
+from isoflop_plugins.analyzers.drawing.log_legends import round_values
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 SETTINGS = {"n_boot": 50, "seed": 0, "level": 0.95}

@@ -15,7 +15,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.laws import Law, Parameter, PowerSum, PowerTerm
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.forecast import FORECAST
+from isoflop_plugins.analyzers.forecast.analyzer import FORECAST
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 OLMO_SIZES = {

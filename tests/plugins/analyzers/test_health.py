@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from isoflop import PluginHost, RunTable, analyze, hookimpl
-from isoflop_plugins.analyzers.health import HEALTH
+from isoflop_plugins.analyzers.health.analyzer import HEALTH
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from isoflop import PluginHost, RunTable, analyze, hookimpl
 from isoflop_datasets.published_models import load_published_models
-from isoflop_plugins.analyzers.health import CHECKS, HEALTH
-from isoflop_plugins.analyzers.health_shape import parameter_range
-from isoflop_plugins.analyzers.health_table import LIMITS
+from isoflop_plugins.analyzers.health.analyzer import CHECKS, HEALTH
+from isoflop_plugins.analyzers.health.shape import parameter_range
+from isoflop_plugins.analyzers.health.table import LIMITS
 from isoflop_plugins.counting.transformer import Experts, gpt2_shape, llama_shape, parameter_groups
 
 GPT2 = parameter_groups(

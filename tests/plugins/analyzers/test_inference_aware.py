@@ -13,7 +13,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.laws import PublishedLaw
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.inference_aware import INFERENCE_AWARE
+from isoflop_plugins.analyzers.inference_aware.analyzer import INFERENCE_AWARE
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 from isoflop_plugins.laws.published import PUBLISHED
 

@@ -12,11 +12,11 @@ import pytest
 
 from isoflop.errors import SchemaError
 from isoflop.estimation import fit_law
-from isoflop.estimation.isoflop_profiles import isoflop_profiles
+from isoflop.estimation.isoflop_profiles.analysis import isoflop_profiles
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.isoflop_profiles import ISOFLOP_PROFILES
+from isoflop_plugins.analyzers.isoflop_profiles.analyzer import ISOFLOP_PROFILES
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 GOLDEN = Path(__file__).with_name("golden_isoflop_profiles.csv")

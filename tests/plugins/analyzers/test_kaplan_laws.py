@@ -15,8 +15,8 @@ from isoflop.laws import Law, PublishedLaw
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.kaplan_columns import kaplan_columns
-from isoflop_plugins.analyzers.kaplan_laws import KAPLAN_LAWS
+from isoflop_plugins.analyzers.kaplan_laws.analyzer import KAPLAN_LAWS
+from isoflop_plugins.analyzers.kaplan_laws.columns import kaplan_columns
 from isoflop_plugins.laws import henighan, kaplan
 from isoflop_plugins.laws.kaplan_batch import critical_batch
 

@@ -14,8 +14,8 @@ from isoflop.laws import Law
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable, ScoreTable
-from isoflop_plugins.analyzers.domain_losses import losses_as_runs
-from isoflop_plugins.analyzers.loss_by_domain import LOSS_BY_DOMAIN, LOSS_BY_EVAL_SET
+from isoflop_plugins.analyzers.loss_by_domain.analyzer import LOSS_BY_DOMAIN, LOSS_BY_EVAL_SET
+from isoflop_plugins.analyzers.loss_by_domain.domain_losses import losses_as_runs
 from isoflop_plugins.laws import henighan, kaplan
 
 CONTEXT = AnalysisContext(

@@ -11,7 +11,7 @@ import pytest
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.memorization import MEMORIZATION_ANALYZER
+from isoflop_plugins.analyzers.memorization.analyzer import MEMORIZATION_ANALYZER
 from isoflop_plugins.laws import memorization
 
 

@@ -13,7 +13,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.mixed_modal import MIXED_MODAL_ANALYZER
+from isoflop_plugins.analyzers.mixed_modal.analyzer import MIXED_MODAL_ANALYZER
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 from isoflop_plugins.laws.mixed_modal import AGHAJANYAN, MIXED_MODAL, barrier
 

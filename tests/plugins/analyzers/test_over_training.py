@@ -14,7 +14,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.over_training import OVER_TRAINING_ANALYZER
+from isoflop_plugins.analyzers.over_training.analyzer import OVER_TRAINING_ANALYZER
 from isoflop_plugins.laws.overtraining import OVER_TRAINING
 
 TRUTH = {"E": 1.8, "a": 200.0, "b": 350.0, "eta": 0.136}

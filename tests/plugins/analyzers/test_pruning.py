@@ -12,7 +12,7 @@ from isoflop.errors import SchemaError
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.pruning import PRUNING_ANALYZER
+from isoflop_plugins.analyzers.pruning.analyzer import PRUNING_ANALYZER
 from isoflop_plugins.laws import pruning
 
 

@@ -12,7 +12,7 @@ from isoflop.errors import SchemaError
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.quantile_frontier import QUANTILE_FRONTIER_ANALYZER
+from isoflop_plugins.analyzers.quantile_frontier.analyzer import QUANTILE_FRONTIER_ANALYZER
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 from isoflop_plugins.laws.quantile_frontier import QUANTILE_FRONTIER
 

@@ -13,7 +13,7 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.routed import ROUTED_ANALYZER
+from isoflop_plugins.analyzers.routed.analyzer import ROUTED_ANALYZER
 from isoflop_plugins.laws.routed import CLARK, ROUTED, cutoff_params, effective_params
 
 SIZES = (15e6, 55e6, 130e6, 370e6, 1.3e9)

@@ -8,7 +8,7 @@ import pytest
 
 from isoflop.estimation import FitResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.scouted_fits import Resampling, scouted_fit
+from isoflop_plugins.analyzers.by_family.scouted_fits import Resampling, scouted_fit
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 RESAMPLING = Resampling(n_boot=150, seed=0, level=0.9)

@@ -13,8 +13,8 @@ from isoflop.errors import SchemaError
 from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.shape import SHAPE_ANALYZER
-from isoflop_plugins.analyzers.shape_families import equal_pairs
+from isoflop_plugins.analyzers.shape.analyzer import SHAPE_ANALYZER
+from isoflop_plugins.analyzers.shape.families import equal_pairs
 from isoflop_plugins.laws import shape
 
 

@@ -14,8 +14,8 @@ from isoflop.hookspecs import AnalysisContext
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import RunTable
-from isoflop_plugins.analyzers.transfer import TRANSFER_ANALYZER
-from isoflop_plugins.analyzers.transferred_data import effective_tokens
+from isoflop_plugins.analyzers.transfer.analyzer import TRANSFER_ANALYZER
+from isoflop_plugins.analyzers.transfer.transferred_data import effective_tokens
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 from isoflop_plugins.laws.transfer import TRANSFER
 

@@ -11,7 +11,7 @@ import pytest
 
 from isoflop.errors import FitError, SchemaError, UnitError
 from isoflop.estimation import FitResult, fit_law
-from isoflop.estimation.newton import minimize
+from isoflop.estimation.solver.newton import minimize
 from isoflop.laws import Law
 from isoflop.tables import RunTable
 from isoflop_plugins.laws import LAWS

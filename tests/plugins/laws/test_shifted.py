@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isoflop.errors import TooFewRunsError
 from isoflop.estimation import FitResult, fit_law
-from isoflop.estimation.jets import seeds
+from isoflop.estimation.solver.jets import seeds
 from isoflop.laws import Law
 from isoflop.tables import RunTable
 from isoflop_plugins.laws.capped_form import capped_form

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoflop.estimation.breakthroughness import breakthroughness, linearity
+from isoflop.estimation.scores.breakthroughness import breakthroughness, linearity
 
 scores = st.lists(st.floats(0, 1, width=16), min_size=2, max_size=12).map(np.array)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from isoflop.errors import TooFewRunsError
-from isoflop.estimation.expanding import expanding_window
+from isoflop.estimation.foretelling.expanding import expanding_window
 from isoflop.laws import Law
 from isoflop.tables import RunTable
 

@@ -10,7 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from isoflop.errors import SchemaError, TooFewRunsError
-from isoflop.estimation.extrapolating import SLACK, Extrapolation, extrapolate, log_error
+from isoflop.estimation.foretelling.extrapolating import (
+    SLACK,
+    Extrapolation,
+    extrapolate,
+    log_error,
+)
 from isoflop.laws import Law, Parameter, PowerSum, PowerTerm
 from isoflop.tables import RunTable
 

@@ -10,7 +10,7 @@ import pytest
 
 from isoflop.errors import UnitError
 from isoflop.estimation import FitResult, fit_law
-from isoflop.estimation.forecasting import path, run_band
+from isoflop.estimation.foretelling.forecasting import path, run_band
 from isoflop.laws import Law, PowerSum, PowerTerm
 from isoflop.tables import RunTable
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from isoflop.errors import NotIdentifiableError, SchemaError
 from isoflop.estimation import fit_law
-from isoflop.estimation.formula import formula_problem
+from isoflop.estimation.solver.formula import formula_problem
 from isoflop.estimation.variants import opened
 from isoflop.laws import Formula, Law, Parameter
 from isoflop.tables import RunTable

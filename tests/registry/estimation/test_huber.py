@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoflop.estimation.huber import huber
+from isoflop.estimation.solver.huber import huber
 
 
 def test_square_inside_and_linear_outside() -> None:

@@ -10,13 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from isoflop.estimation.compute_budgets import find_budgets
 from isoflop.estimation.frontier import TwoTermFrontier
-from isoflop.estimation.isoflop_profiles import IsoflopProfiles, isoflop_profiles
-from isoflop.estimation.profile_bias import expected_bias
-from isoflop.estimation.profile_exponents import AKIMA, EQUAL, PARABOLA, TRIMMED, fit_power_law
-from isoflop.estimation.profile_optimum import akima_minima, fit_parabolas, vertex_sd
-from isoflop.estimation.profile_runs import merged, outliers
+from isoflop.estimation.isoflop_profiles.analysis import IsoflopProfiles, isoflop_profiles
+from isoflop.estimation.isoflop_profiles.bias import expected_bias
+from isoflop.estimation.isoflop_profiles.budgets import find_budgets
+from isoflop.estimation.isoflop_profiles.exponents import (
+    AKIMA,
+    EQUAL,
+    PARABOLA,
+    TRIMMED,
+    fit_power_law,
+)
+from isoflop.estimation.isoflop_profiles.optimum import akima_minima, fit_parabolas, vertex_sd
+from isoflop.estimation.isoflop_profiles.runs import merged, outliers
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoflop.estimation.jets import Jet, seeds
+from isoflop.estimation.solver.jets import Jet, seeds
 
 X = np.array([0.5, 1.0, 2.0, 7.0])
 

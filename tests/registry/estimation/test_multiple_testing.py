@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from isoflop.estimation.multiple_testing import benjamini_hochberg, conservative_q_values
+from isoflop.estimation.scores.multiple_testing import benjamini_hochberg, conservative_q_values
 
 p_values = hnp.arrays(np.float64, st.integers(0, 40), elements=st.floats(0.001, 1.0))
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoflop.estimation.onset import detect_onset
-from isoflop.estimation.score_noise import ScoreNoise
+from isoflop.estimation.scores.onset import detect_onset
+from isoflop.estimation.scores.score_noise import ScoreNoise
 
 
 def onset(score: list[float], *, floor: float = 0.25, items: float = 500.0):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoflop.estimation.power_sum import PowerSumProblem, power_sum_problem
+from isoflop.estimation.solver.power_sum import PowerSumProblem, power_sum_problem
 from isoflop.laws import Law, Parameter, PowerSum, PowerTerm
 
 

@@ -87,8 +87,8 @@ def test_a_start_at_hoffmanns_values_does_not_stop_early(
     two_term: Law, epoch: RunTable, anchors: dict[str, Any]
 ) -> None:
     # SciPy's L-BFGS-B stops here after two iterations and reports success (notes, fact 5).
-    from isoflop.estimation.newton import minimize
-    from isoflop.estimation.power_sum import power_sum_problem
+    from isoflop.estimation.solver.newton import minimize
+    from isoflop.estimation.solver.power_sum import power_sum_problem
 
     variables = np.stack([epoch.numbers("n_params"), epoch.numbers("n_tokens")])
     problem = power_sum_problem(two_term, variables, epoch.numbers("loss"), delta=1e-3)

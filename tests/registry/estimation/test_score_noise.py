@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoflop.estimation.score_noise import ScoreNoise
+from isoflop.estimation.scores.score_noise import ScoreNoise
 
 
 def counted(tau: float) -> ScoreNoise:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoflop.estimation.score_trend import Trend, describe_trend
+from isoflop.estimation.scores.score_trend import Trend, describe_trend
 
 X = np.linspace(20.0, 24.0, 9)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from isoflop.estimation.newton import minimize
-from isoflop.estimation.power_sum import power_sum_problem
-from isoflop.estimation.problem import Problem
-from isoflop.estimation.solving import solve
+from isoflop.estimation.solver.newton import minimize
+from isoflop.estimation.solver.power_sum import power_sum_problem
+from isoflop.estimation.solver.problem import Problem
+from isoflop.estimation.solver.solving import solve
 from isoflop.laws import Law
 
 

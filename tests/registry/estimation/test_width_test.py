@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from isoflop.estimation.score_noise import ScoreNoise
-from isoflop.estimation.width_test import WidthTest, run_width_test, sigmoid, sigmoid_grid
+from isoflop.estimation.scores.score_noise import ScoreNoise
+from isoflop.estimation.scores.width_test import WidthTest, run_width_test, sigmoid, sigmoid_grid
 
 
 def noise(n_points: int, *, items: float = 500.0, tau: float = 0.01) -> ScoreNoise:

@@ -1,0 +1,1 @@
+"""Whose split of compute: published laws and your own side by side."""

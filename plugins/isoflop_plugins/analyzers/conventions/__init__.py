@@ -1,0 +1,1 @@
+"""How far exponents move with the way N, C and loss are counted."""

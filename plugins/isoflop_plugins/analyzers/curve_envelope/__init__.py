@@ -1,0 +1,1 @@
+"""Approach 1: the envelope of training curves."""

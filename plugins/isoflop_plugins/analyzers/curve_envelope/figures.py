@@ -1,0 +1,120 @@
+"""Charts of the envelope of training curves: the curves, and how the best size grows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
+
+if TYPE_CHECKING:
+    import altair as alt
+    import pandas as pd
+
+_WIDTH, _HEIGHT = 640, 380
+_HALF = 290
+_COMPUTE = "Training compute C = 6ND [FLOP]"
+_COUNT = "replace(format(datum.value, '.1~s'), 'G', 'B')"
+_LINE = "#D55E00"
+"""Vermilion of Okabe and Ito 2008, Color universal design: apart from viridis for all eyes."""
+
+
+def curves(table: pd.DataFrame) -> alt.LayerChart:
+    """Return training curves colored by size, and the lowest loss over them.
+
+    The envelope is solid where the best size lies between others and dashed elsewhere.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table ``curves`` of the analyzer: rows of kind ``run`` and ``envelope``.
+    """
+    import altair as alt
+
+    runs, lowest = table[table["kind"] == "run"], table[table["kind"] == "envelope"]
+    # The first steps are far above all else and would press the rest into a stripe.
+    top = float(runs.groupby("run")["loss"].median().max()) * 1.1
+    shown = table[table["loss"] <= top]
+    x = alt.X(
+        "flops:Q", scale=log_scale(shown["flops"]), axis=decade_axis(shown["flops"], title=_COMPUTE)
+    )
+    y = alt.Y(
+        "loss:Q",
+        scale=log_scale(shown["loss"]),
+        axis=alt.Axis(title="Loss [nat/token]", format=".2~f", tickCount=6),
+    )
+    color = alt.Color(
+        "n_params:Q",
+        scale=alt.Scale(type="log", scheme="viridis"),
+        legend=alt.Legend(title="N", tickCount=4, labelExpr=_COUNT),
+    )
+    thin = (
+        alt.Chart(runs)
+        .mark_line(strokeWidth=1, opacity=0.6, clip=True)
+        .encode(x=x, y=y, color=color, detail="run:N", tooltip=["run:N", "n_params:Q"])
+    )
+    line = (
+        alt.Chart(lowest.assign(where=lowest["segment"].str.split(" ").str[0]))
+        .mark_line(strokeWidth=2.5, color=_LINE, clip=True)
+        .encode(x=x, y=y, strokeDash=_dash("where"), detail=["family:N", "segment:N"])
+    )
+    return alt.layer(thin, line).properties(width=_WIDTH, height=_HEIGHT)
+
+
+def growth(table: pd.DataFrame) -> alt.HConcatChart:
+    """Return the best N and the best D against compute: steps as points, line with its band.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table ``growth`` of the analyzer: rows of kind ``step`` and ``line``.
+    """
+    import altair as alt
+
+    left = _growth_of(table, "n_params", "Best parameters N [1]")
+    right = _growth_of(table, "n_tokens", "Best tokens D [token]")
+    return alt.hconcat(left, right)
+
+
+def _growth_of(table: pd.DataFrame, name: str, title: str) -> alt.LayerChart:
+    import altair as alt
+
+    steps, line = table[table["kind"] == "step"], table[table["kind"] == "line"]
+    values = table[[name]].to_numpy().ravel()
+    x = alt.X(
+        "flops:Q", scale=log_scale(table["flops"]), axis=decade_axis(table["flops"], title=_COMPUTE)
+    )
+    scale = log_scale(values)
+    y = alt.Y(f"{name}:Q", scale=scale, axis=decade_axis(values, title=title))
+    color = alt.Color(
+        "family:N",
+        scale=alt.Scale(range=[_LINE, "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#000000"]),
+        legend=alt.Legend(title="Family") if len(table["family"].unique()) > 1 else None,
+    )
+    layers: list[Any] = []
+    band = line.dropna(subset=[f"{name}_low", f"{name}_high"])
+    if len(band):
+        layers.append(
+            alt.Chart(band)
+            .mark_area(opacity=0.18, clip=True)
+            .encode(x=x, y=alt.Y(f"{name}_low:Q", scale=scale), y2=f"{name}_high:Q", color=color)
+        )
+    layers.append(
+        alt.Chart(line)
+        .mark_line(strokeWidth=2, clip=True)
+        .encode(x=x, y=y, color=color, strokeDash=_dash("segment"), detail=["segment:N"])
+    )
+    layers.append(
+        alt.Chart(steps)
+        .mark_point(filled=True, size=50)
+        .encode(x=x, y=y, color=color, tooltip=["family:N", "flops:Q", "n_params:Q", "n_tokens:Q"])
+    )
+    return alt.layer(*layers).properties(width=_HALF, height=_HALF)
+
+
+def _dash(field: str) -> alt.StrokeDash:
+    import altair as alt
+
+    domain, dash = ["inside", "outside", "below", "above"], [6, 4]
+    return alt.StrokeDash(
+        f"{field}:N", scale=alt.Scale(domain=domain, range=[[1, 0], dash, dash, dash]), legend=None
+    )

@@ -1,0 +1,1 @@
+"""What more tokens still bring at one size."""

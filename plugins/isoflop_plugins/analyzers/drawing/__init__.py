@@ -1,0 +1,1 @@
+"""What charts of several analyzers share: axes, legends, labels."""

@@ -1,0 +1,1 @@
+"""Which parameters left the interval of the fit before."""

@@ -1,0 +1,1 @@
+"""Which abilities appear with scale, where, and whether the metric makes the step."""

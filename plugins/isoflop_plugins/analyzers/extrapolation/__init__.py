@@ -1,0 +1,1 @@
+"""Which law carries a curve on, judged by its held-out end."""

@@ -1,0 +1,1 @@
+"""The next decade of compute, and how well the law foretold before."""

@@ -1,0 +1,1 @@
+"""Whether the table is right."""

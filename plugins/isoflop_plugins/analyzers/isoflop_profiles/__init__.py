@@ -1,0 +1,1 @@
+"""Approach 2: profiles of equal compute."""

@@ -1,0 +1,1 @@
+"""Kaplan's laws beside his constants and beside a floor."""

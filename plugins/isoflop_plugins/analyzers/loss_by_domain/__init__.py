@@ -1,0 +1,1 @@
+"""Loss on each data set as floor and reducible part."""

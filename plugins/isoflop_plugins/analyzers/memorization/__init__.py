@@ -1,0 +1,1 @@
+"""What a model gives away word for word."""

@@ -1,0 +1,1 @@
+"""What two modalities lose or gain in one model."""

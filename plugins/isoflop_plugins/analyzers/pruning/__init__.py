@@ -1,0 +1,1 @@
+"""Whether pruned data beats the power law."""

@@ -1,0 +1,1 @@
+"""The best achievable loss, as an envelope."""

@@ -1,0 +1,1 @@
+"""Which dense size a mixture of experts is worth."""

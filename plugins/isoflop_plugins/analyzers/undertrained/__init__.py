@@ -1,0 +1,1 @@
+"""Too few or too many tokens, and the compute it wastes."""

@@ -1,0 +1,1 @@
+"""What a law says ahead of the runs, and how well it said it before."""

@@ -1,0 +1,1 @@
+"""Profiles of equal compute: budgets, optima, exponents and their bias."""

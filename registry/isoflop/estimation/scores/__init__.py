@@ -1,0 +1,1 @@
+"""Scores against scale: onset, abruptness, noise and trend."""

@@ -1,0 +1,1 @@
+"""One engine for every law: problems, starts, Newton, resampling, likelihood."""
