@@ -142,6 +142,8 @@ class AnalysisResult:
         Headline numbers, for metrics and drift.
     fits : sequence of mapping
         Rows for the registry's table `fits`.
+    is_answer : bool
+        False where no row of the table bears on the question, so that the verdict is all there is.
     """
 
     name: str
@@ -155,15 +157,17 @@ class AnalysisResult:
     left_out: Sequence[LeftOut] = ()
     numbers: Mapping[str, Estimate] = field(default_factory=dict)
     fits: Sequence[Mapping[str, Any]] = ()
+    is_answer: bool = True
 
     @property
     def is_silent(self) -> bool:
-        """True where all its tables are empty: the verdict says what the runs lack.
+        """True where it is no answer or all its tables are empty: the verdict says what is missing.
 
         A result without tables is one whose verdict is the answer.
         """
         said = self.findings or self.numbers or self.fits or not self.tables
-        return not said and all(table.empty for table in self.tables.values())
+        empty = not said and all(table.empty for table in self.tables.values())
+        return empty or not self.is_answer
 
     def __repr__(self) -> str:
         lines = [f"{self.title}: {self.verdict}"]

@@ -9,6 +9,8 @@ from isoflop.reporting.report import Changes, Section
 from isoflop.results import PRESSING
 from isoflop.words import plural
 
+_VERDICTS = 5
+
 
 def headline(
     sections: Sequence[Section], changes: Changes, *, n_runs: int, n_reference: int
@@ -22,8 +24,21 @@ def headline(
         _action(yours, n_runs=n_runs, n_reference=n_reference),
         *_broken(yours),
         changes.sentence,
-        *(f"{s.title}: {s.result.verdict}" for s in yours if s.result),
+        *_verdicts(yours),
     )
+
+
+def _verdicts(sections: Sequence[Section]) -> tuple[str, ...]:
+    """Return the verdicts that fit on a first screen: pressing ones, then those that come first."""
+    answered = [s for s in sections if s.result]
+    pressing = [s for s in answered if any(f.finding.severity in PRESSING for f in s.flags)]
+    first = [s for s in answered if s not in pressing][: max(0, _VERDICTS - len(pressing))]
+    shown = [s for s in answered if s in pressing or s in first]
+    said = [f"{s.title}: {s.result.verdict}" for s in shown if s.result]
+    rest = [s.title for s in answered if s not in shown]
+    if rest:
+        said.append(f"Also answered below: {', '.join(rest)}.")
+    return tuple(said)
 
 
 def _action(sections: Sequence[Section], *, n_runs: int, n_reference: int) -> str:

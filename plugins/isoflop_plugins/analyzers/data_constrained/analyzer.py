@@ -127,6 +127,7 @@ def analyze_repeats(
         source=f"{_SOURCE}; runs: {table.source or 'given table'}",
         numbers=headline_numbers(items, ("R_D", "R_N"))
         | {k: half_life(r.item.fit, "R_D") for k, r in _named_fits(found).items() if r.item.fit},
+        is_answer=any(item.fit is not None for item in items),
         fits=[item.fit.to_row() for item in items if item.fit is not None],
     )
 

@@ -82,6 +82,7 @@ def analyze_routing(
         left_out=all_left_out(items),
         source=f"{_SOURCE}; runs: {table.source or 'given table'}",
         numbers=headline_numbers(items, ("c", "E_max")) | _cutoffs(items),
+        is_answer=any(item.fit is not None for item in items),
         fits=[item.fit.to_row() for item in items if item.fit is not None],
     )
 

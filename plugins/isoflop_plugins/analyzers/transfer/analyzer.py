@@ -133,6 +133,7 @@ def analyze_transfer(
         left_out=[left for t in found for left in _left_out(t)],
         source=f"{_SOURCE}; runs: {table.source or 'given table'}",
         numbers=_numbers(found),
+        is_answer=any(item.fit is not None for item in found),
         fits=[t.fit.to_row() for t in found if t.fit is not None],
     )
 

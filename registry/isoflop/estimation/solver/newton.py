@@ -12,16 +12,20 @@ from isoflop.estimation.solver.problem import Derivatives, Floats, Problem
 MAX_ITERATIONS = 400
 """For an answer; starts that are only compared may be cut off sooner."""
 
-_CHUNK = 50
-_CHUNK_VALUES = 50 * 1000
-
+_CACHED_VALUES = 50 * 240
+_MOST_VALUES = 50 * 1000
 _STALL = 1e-14
 _WEAKEST, _STRONGEST = 1e-12, 1e12
 
 
 def chunk_size(n_runs: int) -> int:
-    """Return how many replicates to work on together: 50 x 240 doubles stay in the cache."""
-    return int(min(_CHUNK, max(1, _CHUNK_VALUES // max(n_runs, 1))))
+    """Return how many replicates to work on together.
+
+    Fifty, or as many as their doubles stay in the cache where runs are few, and fewer where
+    they are so many that memory would grow.
+    """
+    n = max(n_runs, 1)
+    return max(1, max(_CACHED_VALUES, min(50 * n, _MOST_VALUES)) // n)
 
 
 class Minima(NamedTuple):
