@@ -33,6 +33,9 @@ WORST_CONDITION = 1e8
 FLATTEST = 1e-6
 """Largest scaled gradient at which a fit counts as converged."""
 
+PERFECT = 1e-7
+"""Residuals below this share of the response's spread are rounding. [1]"""
+
 _FEW_DRAWS = 100
 _MOST_FOR_LINES = 120
 _OFTEN = 0.025
@@ -85,7 +88,7 @@ def judge(
     if unknown:
         unknown = [*_on_two_lines(law, problem), *unknown]
     bound = _at_bound(law, problem, solution)
-    open_end = _not_converged(solution)
+    open_end = _not_converged(problem, solution)
     ends = {_names(law, problem)[j]: end for j, end in open_ends(problem, solution, draws).items()}
     partly = [_open_words(name, *end) for name, end in ends.items()]
     found: tuple[tuple[FitStatus, list[str]], ...] = (
@@ -235,8 +238,10 @@ def _at_bound(law: Law, problem: Problem, solution: Solution) -> list[str]:
     return out
 
 
-def _not_converged(solution: Solution) -> list[str]:
-    if solution.gradient_norm <= FLATTEST:
+def _not_converged(problem: Problem, solution: Solution) -> list[str]:
+    # A perfect fit has only rounding left, which need not be flat.
+    perfect = problem.n_runs * (PERFECT * float(np.std(problem.y))) ** 2
+    if solution.gradient_norm <= FLATTEST or solution.value <= perfect:
         return []
     return [
         f"the solver stopped with a scaled gradient of {solution.gradient_norm:.1e}, at most "

@@ -208,7 +208,9 @@ def _ratio(problem: Problem, solution: Solution, j: int, value: Floats) -> Float
     above = np.atleast_1d(np.where(np.isfinite(value), value, np.inf))
     worse = np.maximum(above - solution.value, 0.0) if np.isfinite(solution.value) else above
     out = np.zeros_like(worse)  # at the fit itself, however much a fall is worth
-    out[worse > 0.0] = worse[worse > 0.0] * _scale(problem, solution, j)
+    some = (worse > 0.0) & np.isfinite(worse)
+    out[some] = worse[some] * _scale(problem, solution, j) if some.any() else 0.0
+    out[np.isinf(worse)] = np.inf
     return out
 
 
