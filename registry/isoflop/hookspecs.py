@@ -248,6 +248,9 @@ class Analyzer:
         Keyword options with their defaults.
     position : int
         Place in a report, small first; 500 where it does not matter.
+    shows_published : bool
+        True where a report may show published models beside the user's runs: it judges runs one by
+        one. A law fitted across everybody's conventions would mislead.
     """
 
     name: str
@@ -258,6 +261,7 @@ class Analyzer:
     run: AnalyzerFunction
     options: Mapping[str, Option] = field(default_factory=dict)
     position: int = 500
+    shows_published: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

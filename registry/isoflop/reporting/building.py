@@ -81,8 +81,8 @@ def build_report(
     yours = _yours(chosen, tables, host=host, options=options, now=now)
     beside = (
         _run(a, tables.reference, host, options.get(a.name, {}))
-        for a, section in zip(chosen, yours, strict=True)
-        if len(tables.reference) and a.table == "runs" and _is_about_runs(section)
+        for a in chosen
+        if len(tables.reference) and a.table == "runs" and a.shows_published
     )
     reference = [
         dataclasses.replace(s, audience="reference") for s in beside if s.state == "answered"
@@ -168,15 +168,6 @@ class _Tables:
         published = pa.array(self.reference.texts("run_uid"), pa.string())
         own = pc.invert(pc.is_in(table.to_arrow().column("run_uid"), value_set=published))
         return table.take(own.to_numpy())
-
-
-def _is_about_runs(section: Section) -> bool:
-    """Return whether an analyzer lists runs one by one, so that published ones can stand beside.
-
-    A law fitted across everybody's conventions, or the nulls of a fact table, would mislead.
-    """
-    tables = list(section.result.tables.values()) if section.result else []
-    return not tables or "run" in tables[0]
 
 
 def _run(

@@ -114,7 +114,7 @@ def analyzer(name, run, *, position=500, table="runs", **options):
     """Return a descriptor."""
     return Analyzer(
         name=name, summary=f"Does {name}.", source="made for a test", table=table, requires=(),
-        run=run, position=position,
+        run=run, position=position, shows_published=True,
         options={k: Option(default=v, description="") for k, v in options.items()},
     )  # fmt: skip
 

@@ -208,6 +208,7 @@ UNDERTRAINED = Analyzer(
         "n_boot": Option(default=1000, description="draws behind the intervals"),
         "seed": Option(default=0, description="seed of the draws"),
     },
+    shows_published=True,
     position=100,
 )
 
