@@ -241,8 +241,14 @@ def _at_bound(law: Law, problem: Problem, solution: Solution) -> list[str]:
 def _not_converged(problem: Problem, solution: Solution) -> list[str]:
     # A perfect fit has only rounding left, which need not be flat.
     perfect = problem.n_runs * (PERFECT * float(np.std(problem.y))) ** 2
-    if solution.gradient_norm <= FLATTEST or solution.value <= perfect:
+    settled = solution.gradient_norm <= FLATTEST and solution.n_agree > 0
+    if settled or solution.value <= perfect:
         return []
+    if solution.gradient_norm <= FLATTEST:
+        return [
+            f"none of {solution.n_starts} starts reached the lowest point found, so a lower one is "
+            "likely; fit a law with fewer parameters, or give it more runs"
+        ]
     return [
         f"the solver stopped with a scaled gradient of {solution.gradient_norm:.1e}, at most "
         f"{FLATTEST:.0e} is a minimum; try a larger delta"
@@ -273,9 +279,6 @@ def _copies(problem: Problem) -> list[str]:
 
 
 def _lonely(solution: Solution) -> list[str]:
-    if solution.n_agree >= 2:
+    if solution.n_agree != 1:
         return []
-    return [
-        f"only {solution.n_agree} of {solution.n_starts} starts reached this minimum; another one "
-        "may be lower"
-    ]
+    return [f"only 1 of {solution.n_starts} starts reached this minimum; another one may be lower"]
