@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pluggy
@@ -278,17 +279,20 @@ class Reporter:
         File in the report's folder, for example ``"index.html"``.
     render : callable (report) -> str or bytes
         Pure function of `isoflop.reporting.Report`.
+    is_default : bool
+        False where it is written only when asked for by name.
     """
 
     name: str
     summary: str
     filename: str
     render: Callable[[Any], str | bytes]
+    is_default: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notifier:
-    """Tells somebody that a report changed.
+class Publisher:
+    """Keeps the files of a report where people look, other than in its folder.
 
     Parameters
     ----------
@@ -296,13 +300,59 @@ class Notifier:
         Lower-case with hyphens.
     summary : str
         One sentence.
-    notify : callable (report, target) -> None
-        Raises where it could not deliver.
+    publish : callable (report, files) -> str or None
+        Given `isoflop.reporting.Report` and the paths written; returns where the report is now, or
+        None where this place is not in use. A report that is there already is not kept twice.
+        Raises where it could not.
     """
 
     name: str
     summary: str
-    notify: Callable[[Any, str], None]
+    publish: Callable[[Any, Sequence[Path]], str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message to people: a report in which something changed, or a report that failed.
+
+    Parameters
+    ----------
+    title : str
+        One line.
+    body : str
+        Markdown, short enough for a chat.
+    is_problem : bool
+        True where a flag was raised or the report failed.
+    files : tuple of Path
+        Files to attach where the channel can.
+    """
+
+    title: str
+    body: str
+    is_problem: bool = False
+    files: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notifier:
+    """Delivers notices to one kind of channel.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case with hyphens.
+    summary : str
+        One sentence.
+    recognizes : callable (target) -> bool
+        True where it can deliver to this address; looks, never raises, never connects.
+    notify : callable (notice, target) -> None
+        Raises where it could not deliver, never with the address in its words: it holds secrets.
+    """
+
+    name: str
+    summary: str
+    recognizes: Callable[[str], bool]
+    notify: Callable[[Notice, str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,8 +486,14 @@ def isoflop_reporters() -> Sequence[Reporter]:
 
 
 @hookspec
+def isoflop_publishers() -> Sequence[Publisher]:
+    """Return publishers: one place for reports each."""
+    raise NotImplementedError
+
+
+@hookspec
 def isoflop_notifiers() -> Sequence[Notifier]:
-    """Return notifiers: one channel each."""
+    """Return notifiers: one kind of channel each."""
     raise NotImplementedError
 
 

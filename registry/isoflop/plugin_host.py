@@ -178,6 +178,11 @@ class PluginHost:
         return self._by_name("isoflop_reporters")
 
     @property
+    def publishers(self) -> Mapping[str, hookspecs.Publisher]:
+        """Publishers by name."""
+        return self._by_name("isoflop_publishers")
+
+    @property
     def notifiers(self) -> Mapping[str, hookspecs.Notifier]:
         """Notifiers by name."""
         return self._by_name("isoflop_notifiers")

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from isoflop.reporting.figures import Drawing, draw
+from isoflop.display.table_view import TableView, view
+from isoflop.drawing.static import Drawing, draw
 from isoflop.reporting.report import Report, Section
-from isoflop.reporting.table_view import TableView, view
 from isoflop.words import moment, plural
 from isoflop_plugins.reporters.ordering import by_reason, gravest
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from isoflop.display.table_view import MISSING, view
 from isoflop.reporting.report import Changes, Report, Section
-from isoflop.reporting.table_view import MISSING, view
 from isoflop.results import AnalysisResult, Finding
 from isoflop.words import moment, plural
 from isoflop_plugins.reporters.ordering import by_reason, gravest

@@ -136,7 +136,7 @@ def query(
 
 
 def _print_row(row: dict[str, Any]) -> None:
-    from isoflop.reporting.table_view import cell
+    from isoflop.display.table_view import cell
     from isoflop.schema import RUNS
 
     reasons = json_format.loads(row.get("null_reasons") or "{}")

@@ -80,7 +80,7 @@ def print_frame(
     """
     from rich.table import Table
 
-    from isoflop.reporting.table_view import view
+    from isoflop.display.table_view import view
 
     seen = view(frame, limit=limit)
     table = Table(box=None, header_style="bold", title=harmless(title) or None, pad_edge=False,

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from isoflop.reporting.fit_rows import fit_rows
 from isoflop.reporting.headline import headline
 from isoflop.reporting.plain import content_id
 from isoflop.reporting.provenance import describe
-from isoflop.reporting.report import Report, Section
+from isoflop.reporting.report import Changes, Report, Section
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import FitTable
@@ -41,6 +41,7 @@ def build_report(
     analyzers: Sequence[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     since: datetime | None = None,
+    only: Collection[str] | None = None,
     now: datetime | None = None,
 ) -> Report:
     """Run analyzers on a registry and say what changed since the last recorded report.
@@ -57,6 +58,9 @@ def build_report(
         Options by analyzer name.
     since : datetime or None
         Compare with the last report recorded at or before this time; None for the last one.
+    only : collection of str or None
+        `run_uid` of the user's runs to look at; nothing in the report tells of any other, and it is
+        compared with no earlier one. Published models stay. None for all runs.
     now : datetime or None
         Time to print; the present by default.
 
@@ -77,7 +81,7 @@ def build_report(
     now = now or datetime.now(UTC)
     # Runs arrive while analyzers think: what they read must be what the report says it read.
     registry = registry.as_of(registry.versions())
-    tables = _Tables(registry)
+    tables = _Tables(registry, None if only is None else frozenset(only))
     yours = _yours(chosen, tables, host=host, options=options, now=now)
     beside = (
         _run(a, tables.reference, host, options.get(a.name, {}))
@@ -118,8 +122,9 @@ def _yours(
 class _Tables:
     """The registry's tables split into the user's rows and published ones, read when needed."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, only: frozenset[str] | None) -> None:
         self._registry = registry
+        self.only = only
 
     @functools.cached_property
     def is_reference(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -127,7 +132,11 @@ class _Tables:
 
     @functools.cached_property
     def all_runs(self) -> RunTable:
-        return self._registry.runs()
+        every = self._registry.runs()
+        if self.only is None:
+            return every
+        told = zip(every.texts("run_uid"), every.texts("source_kind"), strict=True)
+        return every.take([uid in self.only or kind == REFERENCE_KIND for uid, kind in told])
 
     @functools.cached_property
     def runs(self) -> RunTable:
@@ -151,6 +160,10 @@ class _Tables:
 
         kept = self._registry.fits()
         kept = kept.take([audience != "reference" for audience in kept.texts("audience")])
+        if self.only is not None:
+            # A fit to runs that are not all among them tells of the others.
+            kept = kept.take([self.only.issuperset(uids or ()) and bool(uids)
+                              for uids in kept.objects("run_uids")])  # fmt: skip
         there = set(kept.texts("fit_id"))
         version = self._registry.versions().get("runs")
         rows = [r for r in fit_rows(made, at=now, runs_version=version) if r["fit_id"] not in there]
@@ -159,15 +172,14 @@ class _Tables:
         return FitTable(both, source=kept.source)
 
     def _own(self, table: ArrowTable) -> ArrowTable:
-        """Return the rows that do not belong to published models."""
+        """Return the rows that belong to the user's runs."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        if not len(self.reference) or not len(table):
+        if not len(table) or (self.only is None and not len(self.reference)):
             return table
-        published = pa.array(self.reference.texts("run_uid"), pa.string())
-        own = pc.invert(pc.is_in(table.to_arrow().column("run_uid"), value_set=published))
-        return table.take(own.to_numpy())
+        own = pa.array(self.runs.texts("run_uid"), pa.string())
+        return table.take(pc.is_in(table.to_arrow().column("run_uid"), value_set=own).to_numpy())
 
 
 def _run(
@@ -245,7 +257,9 @@ def _assemble(
     now: datetime,
 ) -> Report:
     provenance = describe(registry, host=host, options=options)
-    changes = find_changes(registry, tables.runs, sections, since=since)
+    changes = Changes(is_compared=False)
+    if tables.only is None:
+        changes = find_changes(registry, tables.runs, sections, since=since)
     counts = {"n_runs": len(tables.runs), "n_reference": len(tables.reference)}
     return Report(
         id=content_id(sections, provenance.data_versions),

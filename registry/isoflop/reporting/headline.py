@@ -20,12 +20,13 @@ def headline(
     Only sections on the user's runs count.
     """
     yours = [s for s in sections if s.audience == "yours"]
-    return (
+    said = (
         _action(yours, n_runs=n_runs, n_reference=n_reference),
         *_broken(yours),
         changes.sentence,
         *_verdicts(yours),
     )
+    return tuple(sentence for sentence in said if sentence)
 
 
 def _verdicts(sections: Sequence[Section]) -> tuple[str, ...]:

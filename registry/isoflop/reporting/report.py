@@ -74,6 +74,8 @@ class Changes:
         Numbers outside their last interval.
     notes : tuple of str
         What could not be compared and why.
+    is_compared : bool
+        False where the report is on a part of the runs and stands alone.
     """
 
     since: datetime | None = None
@@ -85,11 +87,12 @@ class Changes:
     cleared: tuple[Flag, ...] = ()
     moved: tuple[Moved, ...] = ()
     notes: tuple[str, ...] = ()
+    is_compared: bool = True
 
     @property
     def is_first(self) -> bool:
         """True where there is no earlier report."""
-        return self.since is None
+        return self.is_compared and self.since is None
 
     @property
     def anything(self) -> bool:
@@ -99,7 +102,9 @@ class Changes:
 
     @property
     def sentence(self) -> str:
-        """All of it in one sentence."""
+        """All of it in one sentence; empty where nothing was compared."""
+        if not self.is_compared:
+            return ""
         if self.since is None:
             flags, runs = len(self.raised), len(self.runs_added)
             return f"First report: {plural(runs, 'run')}, {plural(flags, 'flag')} raised."

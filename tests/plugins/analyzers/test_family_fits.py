@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from isoflop.drawing.log_legends import round_values
 from isoflop.errors import SchemaError
 from isoflop.estimation import rollout
 from isoflop.hookspecs import AnalysisContext
@@ -17,7 +18,6 @@ from isoflop_plugins.analyzers.by_family.hold_out import (
     predict_held_out,
 )
 from isoflop_plugins.analyzers.chinchilla.sweeps import best_of_sweep
-from isoflop_plugins.analyzers.drawing.log_legends import round_values
 from isoflop_plugins.laws.chinchilla import CHINCHILLA
 
 SETTINGS = {"n_boot": 50, "seed": 0, "level": 0.95}

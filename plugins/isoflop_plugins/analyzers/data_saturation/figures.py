@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
-from isoflop_plugins.analyzers.drawing.log_legends import log_color
+from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.log_legends import log_color
 
 if TYPE_CHECKING:
     import altair as alt

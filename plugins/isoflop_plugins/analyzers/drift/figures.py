@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.log_axes import decade_axis, log_scale
 
 if TYPE_CHECKING:
     import altair as alt

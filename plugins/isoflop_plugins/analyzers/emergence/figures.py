@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop_plugins.analyzers.emergence.measures import Measures
 from isoflop_plugins.analyzers.emergence.verdicts import Verdict, position_in_x
 

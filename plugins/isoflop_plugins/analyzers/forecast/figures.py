@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop_plugins.analyzers.forecast.tables import unit_of
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.results import Figure, Figures
 from isoflop.words import flops as flops_words
 from isoflop.words import plural
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
 
 if TYPE_CHECKING:
     import altair as alt

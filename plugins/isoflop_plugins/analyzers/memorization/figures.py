@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isoflop_plugins.analyzers.drawing.log_linear import partial_effect
+from isoflop.drawing.log_linear import partial_effect
 
 if TYPE_CHECKING:
     import altair as alt

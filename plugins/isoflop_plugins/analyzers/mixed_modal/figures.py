@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale, power_of_ten
+from isoflop.drawing.log_axes import decade_axis, log_scale, power_of_ten
 
 if TYPE_CHECKING:
     import altair as alt

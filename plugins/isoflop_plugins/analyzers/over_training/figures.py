@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
-from isoflop_plugins.analyzers.drawing.log_legends import log_color
+from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.log_legends import log_color
 
 if TYPE_CHECKING:
     import altair as alt

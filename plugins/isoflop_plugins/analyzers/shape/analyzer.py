@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from isoflop.drawing import log_linear as log_linear_figures
 from isoflop.errors import SchemaError
 from isoflop.estimate import Estimate
 from isoflop.estimation import check_resampling
@@ -12,7 +13,6 @@ from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, Figure, Figures
 from isoflop.words import percent, plural
 from isoflop_plugins.analyzers.by_family.fits import all_left_out, fit_checks
-from isoflop_plugins.analyzers.drawing import log_linear as log_linear_figures
 from isoflop_plugins.analyzers.shape import tables as shape_tables
 from isoflop_plugins.analyzers.shape.families import FamilyShape, family_shape
 

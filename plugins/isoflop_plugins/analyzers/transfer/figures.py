@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale, power_of_ten
+from isoflop.drawing.log_axes import decade_axis, log_scale, power_of_ten
 
 if TYPE_CHECKING:
     import altair as alt

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.results import Figure, Figures
-from isoflop_plugins.analyzers.drawing.log_axes import decade_axis, log_scale
 
 if TYPE_CHECKING:
     import altair as alt

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from isoflop.drawing.static import draw, markup, save, svg
 from isoflop.errors import SchemaError
-from isoflop.reporting.figures import draw, markup, save, svg
 from isoflop.results import AnalysisResult, Figure, Figures
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from isoflop.reporting.table_view import cell, view
+from isoflop.display.table_view import cell, view
 
 
 def test_an_interval_shares_the_cell_of_its_value():

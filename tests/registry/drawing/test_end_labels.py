@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from isoflop_plugins.analyzers.drawing.end_labels import kept_apart
+from isoflop.drawing.end_labels import kept_apart
 
 places = st.lists(st.floats(-100, 100), max_size=20)
 

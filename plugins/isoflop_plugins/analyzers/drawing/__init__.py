@@ -1,1 +1,0 @@
-"""What charts of several analyzers share: axes, legends, labels."""
