@@ -31,12 +31,12 @@ test-lowest:  ## the fast tests with the lowest supported versions of the depend
 	.venv-lowest/bin/python -m pip install --quiet --editable '.[test]' --constraint tests/lowest.txt
 	.venv-lowest/bin/pytest -n 2 -m 'not slow'
 
-test-stacks:  ## with real transformers, Lightning, Accelerate, JAX, TensorBoard and W&B (CPU)
+test-stacks:  ## with real transformers, Lightning, JAX, TensorBoard, W&B, JupyterLab, marimo (CPU)
 	$(PYTHON) -m venv .venv-stacks
 	.venv-stacks/bin/python -m pip install --quiet --upgrade pip
 	.venv-stacks/bin/python -m pip install --quiet --editable '.[test-stacks]'
 	HF_HUB_OFFLINE=1 .venv-stacks/bin/pytest -n 2 tests/plugins/autologgers tests/plugins/collectors \
-	  tests/plugins/counting tests/registry/live
+	  tests/plugins/counting tests/plugins/explorer tests/registry/live
 
 check: $(VENV)/.ready  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .

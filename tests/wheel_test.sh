@@ -12,5 +12,7 @@ cd "$work"
 "$work/venv/bin/isoflop" collect dataset:published-models --registry registry
 "$work/venv/bin/isoflop" report --registry registry --out report || [ $? = 3 ]
 test -s report/index.html
-grep -q "Tokens per parameter" report/index.html
+grep -qi "Tokens per parameter" report/index.html
+"$work/venv/bin/isoflop" schedule print --registry registry --out report | grep -q OnCalendar
+"$work/venv/bin/python" -m zipfile -l "$work"/dist/*.whl | grep -q explorer/explorer.js
 echo "wheel test passed"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         Device,
         FileCollector,
         LiveTarget,
+        Notifier,
+        Publisher,
         Reporter,
         Resolver,
     )
@@ -80,6 +82,22 @@ def isoflop_reporters() -> Sequence[Reporter]:
     from isoflop_plugins.reporters import REPORTERS
 
     return REPORTERS
+
+
+@hookimpl
+def isoflop_publishers() -> Sequence[Publisher]:
+    """Return the tracking server, for reports."""
+    from isoflop_plugins.publishers import PUBLISHERS
+
+    return PUBLISHERS
+
+
+@hookimpl
+def isoflop_notifiers() -> Sequence[Notifier]:
+    """Return the channels that people are told through."""
+    from isoflop_plugins.notifiers import NOTIFIERS
+
+    return NOTIFIERS
 
 
 @hookimpl

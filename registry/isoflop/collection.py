@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING
 
 from isoflop.credentials import without_credentials
 from isoflop.errors import CollectError
-from isoflop.gathering.reading import Progress, Reading
+from isoflop.gathering.reading import Reading
 from isoflop.gathering.receipts import CollectReceipt, SourceReceipt
 from isoflop.gathering.recording import Recorder
+from isoflop.gathering.remembering import remember
 from isoflop.hookspecs import Collector
 from isoflop.plugin_host import PluginHost, default_host
+from isoflop.progress import Progress
+from isoflop.progress import progress as show_progress
 
 if TYPE_CHECKING:
     from isoflop.store import Registry
@@ -55,7 +58,7 @@ def collect(
     host : PluginHost or None
         Plugins to collect with; all installed ones by default.
     progress : callable (done, total, words) or None
-        Called now and then.
+        Called now and then; by default a bar in a notebook or a terminal, nothing elsewhere.
 
     Raises
     ------
@@ -72,12 +75,13 @@ def collect(
     several = [sources] if isinstance(sources, str | Path) else list(sources)
     receipts: list[SourceReceipt] = []
     errors: list[CollectError] = []
-    for source in several:
-        receipt, error = _collect_one(
-            str(source), registry, since=since, full=full, host=host, progress=progress
-        )
-        receipts.append(receipt)
-        errors += [error] if error else []
+    with show_progress("Collecting", instead=progress) as tick:
+        for source in several:
+            receipt, error = _collect_one(
+                str(source), registry, since=since, full=full, host=host, progress=tick
+            )
+            receipts.append(receipt)
+            errors += [error] if error else []
     if errors and len(errors) == len(several):
         raise errors[0]
     return CollectReceipt(sources=tuple(receipts))
@@ -90,7 +94,7 @@ def _collect_one(
     since: datetime | None,
     full: bool,
     host: PluginHost,
-    progress: Progress | None,
+    progress: Progress,
 ) -> tuple[SourceReceipt, CollectError | None]:
     start = time.perf_counter()
     reading = Reading(registry, host=host, since=since, full=full, progress=progress)
@@ -104,6 +108,8 @@ def _collect_one(
     except CollectError as error:
         failure = error
         reading.tally.attention.append((error.source, str(error)))
+    else:
+        remember(registry, [source])
     finally:
         # What was dropped before a failure is kept: the fold is outside of the source's fate.
         registry.fold()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl, urlencode
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"<>)]+")
 _HARMLESS_QUERY = ("host", "port", "dbname")
 
 
@@ -28,3 +30,23 @@ def without_credentials(source: str) -> str:
     authority = authority.rpartition("@")[2]
     kept = urlencode([p for p in parse_qsl(query) if p[0].lower() in _HARMLESS_QUERY], safe="/")
     return f"{scheme}://{authority}{slash}{path}{'?' if kept else ''}{kept}"
+
+
+def without_addresses(text: str) -> str:
+    """Return words for people in which every URL is cut down to its scheme and web host.
+
+    The path of a webhook is a secret, and a token may stand where others have the host.
+
+    Examples
+    --------
+    >>> without_addresses("POST https://ada:pw@chat.example/hooks/T0/secret failed")
+    'POST https://chat.example/... failed'
+    """
+    return _URL.sub(_host_only, text)
+
+
+def _host_only(found: re.Match[str]) -> str:
+    scheme, _, rest = without_credentials(found[0]).partition("://")
+    host, more, _ = rest.partition("/")
+    is_web = scheme.lower() in ("http", "https")
+    return f"{scheme}://{host if is_web else ''}{'/...' if more or not is_web else ''}"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ENDS = ("value", "low", "high")
+_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,9 @@ class Estimates:
         return (self[i] for i in range(len(self)))
 
     def __repr__(self) -> str:
-        return "[" + ", ".join(repr(e) for e in self) + "]"
+        shown = [repr(self[i]) for i in range(min(len(self), _SHOWN))]
+        more = [f"and {len(self) - _SHOWN:,} more"] if len(self) > _SHOWN else []
+        return "[" + ", ".join([*shown, *more]) + "]"
 
 
 def as_estimate(entry: Mapping[str, Any] | Sequence[Any], *, level: float = math.nan) -> Estimate:

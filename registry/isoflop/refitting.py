@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from isoflop.display.card import Card, Number, ShowsCard
 from isoflop.errors import RegistryError, UnknownNameError
 from isoflop.estimation import FitResult, fit_law
 from isoflop.estimation.differences import Difference, differences, notes
@@ -53,8 +54,8 @@ class KeptFit:
         return f"{kept} as fit {short}: `isoflop refit {short}` makes it again from its record."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Refit:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Refit(ShowsCard):
     """A kept fit made again.
 
     Parameters
@@ -102,16 +103,23 @@ class Refit:
             f"{self.notes[0] if self.notes else 'Data and settings are the same.'}"
         )
 
-    def __repr__(self) -> str:
-        wide = max((len(d.name) for d in self.differences), default=0)
-        lines = [self.verdict, *(f"  [no] {note}" for note in self.notes)]
-        lines += [
-            f"  {d.name:<{wide}}  recorded {d.recorded!r}, now {d.now!r}"
-            f"  (relative difference {_relative(d.of_value)})"
-            for d in self.differences
-        ]
-        version, source = self.row["runs_version"], self.fit.source
-        return "\n".join([*lines, f"  data: version {version} of the table runs; {source}"])
+    def _card(self) -> Card:
+        return Card(
+            title="Refit",
+            verdict=self.verdict,
+            status="reproduced" if self.reproduced else "not reproduced",
+            tone="good" if self.reproduced else "bad",
+            checks=[(note, False) for note in self.notes],
+            numbers=[
+                Number(
+                    name=d.name,
+                    text=f"recorded {d.recorded!r}, now {d.now!r}",
+                    note=f"(relative difference {_relative(d.of_value)})",
+                )
+                for d in self.differences
+            ],
+            source=f"{self.fit.source}; data: version {self.row['runs_version']} of the table runs",
+        )
 
 
 def refit(registry: Registry, fit_id: str, *, host: PluginHost | None = None) -> Refit:

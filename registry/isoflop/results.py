@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from isoflop.display.card import ShowsCard
 from isoflop.errors import UnknownNameError
 from isoflop.estimate import Estimate
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
+
+    from isoflop.display.card import Card
 
 Severity = Literal["info", "mild", "clear", "severe"]
 PRESSING: tuple[Severity, ...] = ("severe", "clear")
@@ -34,8 +37,8 @@ class LeftOut:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Finding(ShowsCard):
     """A flag: something a person may want to act on.
 
     Parameters
@@ -66,6 +69,11 @@ class Finding:
     family: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
+    def _card(self) -> Card:
+        from isoflop.display.result_cards import finding_card
+
+        return finding_card(self)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
@@ -89,12 +97,13 @@ class Figure:
     build: Callable[[], alt.TopLevelMixin]
 
 
-class Figures(Mapping[str, Any]):
-    """Charts by name, each built at first look."""
+class Figures(ShowsCard, Mapping[str, Any]):
+    """Charts by name, each built at first look; it shows itself as names and captions."""
 
     def __init__(self, figures: Sequence[Figure]) -> None:
         self._figures = {f.name: f for f in figures}
         self._built: dict[str, Any] = {}
+        self._drawn: dict[str, str] = {}
 
     def __getitem__(self, name: str) -> Any:
         if name not in self._figures:
@@ -109,13 +118,27 @@ class Figures(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._figures)
 
+    def drawn(self, name: str, draw: Callable[[Any], str]) -> str:
+        """Return a chart as the picture that `draw` makes of it, once for every format."""
+        if name not in self._drawn:
+            self._drawn[name] = draw(self[name])
+        return self._drawn[name]
+
     def specs(self) -> tuple[Figure, ...]:
         """Return the figures with caption and table, unbuilt."""
         return tuple(self._figures.values())
 
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self._figures)
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class AnalysisResult:
+    def _card(self) -> Card:
+        from isoflop.display.result_cards import figures_card
+
+        return figures_card(self.specs())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AnalysisResult(ShowsCard):
     """What one analyzer says about one table.
 
     Parameters
@@ -169,14 +192,7 @@ class AnalysisResult:
         empty = not said and all(table.empty for table in self.tables.values())
         return empty or not self.is_answer
 
-    def __repr__(self) -> str:
-        lines = [f"{self.title}: {self.verdict}"]
-        lines += [f"  [{'ok' if ok else 'no'}] {text}" for text, ok in self.checks]
-        lines += [f"  {name} = {number!r}" for name, number in self.numbers.items()]
-        if self.tables:
-            shapes = (f"{k} ({len(t)} rows)" for k, t in self.tables.items())
-            lines.append("  tables: " + ", ".join(shapes))
-        if self.left_out:
-            lines.append(f"  left out: {len(self.left_out)}; first: {self.left_out[0].reason}")
-        lines.append(f"  source: {self.source}")
-        return "\n".join(lines)
+    def _card(self) -> Card:
+        from isoflop.display.result_cards import analysis_card
+
+        return analysis_card(self)

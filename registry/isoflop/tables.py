@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from isoflop.display.card import ShowsCard
 from isoflop.errors import SchemaError, UnknownNameError
 from isoflop.estimate import Estimate, as_estimate
 from isoflop.schema import CURVES, FITS, METRICS, RUNS, SCORES, TableSchema, arrow_type
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
     from numpy.typing import NDArray
+
+    from isoflop.display.card import Card
+
+_ROWS_AT_ONCE = 1_024
 
 
 class ArrowRows:
@@ -61,8 +66,17 @@ class ArrowRows:
     def __len__(self) -> int:
         return int(self._arrow.num_rows)
 
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield each row as a dict, None where a value is unknown."""
+        for batch in self._arrow.to_batches(max_chunksize=_ROWS_AT_ONCE):
+            yield from batch.to_pylist()
 
-class ArrowTable(ArrowRows):
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Return the rows as any library reads them that speaks Arrow: Polars, DuckDB, Altair."""
+        return self._arrow.__arrow_c_stream__(requested_schema)
+
+
+class ArrowTable(ShowsCard, ArrowRows):
     """A table with known columns; unknown ones are carried along.
 
     Parameters
@@ -83,16 +97,17 @@ class ArrowTable(ArrowRows):
 
     @classmethod
     def from_arrow(cls, table: pa.Table, *, source: str = "") -> Self:
-        """Return the table with columns of the schema cast to their types.
+        """Return the table with columns of the schema cast to their types, units in their fields.
 
         Raises `SchemaError` where a value does not fit its column, naming the column.
         """
         known = {c.name: c.type for c in cls.schema.columns}
         known |= {name: RUNS.column(name).type for name in cls.joined}
+        fields = {field.name: field for field in (*RUNS.to_arrow(), *cls.schema.to_arrow())}
         for index, name in enumerate(table.column_names):
             if name in known:
                 column = _cast(table.column(index), known[name], name, cls.schema)
-                table = table.set_column(index, name, column)
+                table = table.set_column(index, fields[name], column)
         return cls(table, source=source)
 
     @classmethod
@@ -116,11 +131,15 @@ class ArrowTable(ArrowRows):
     def to_pandas(self) -> pd.DataFrame:
         """Return a DataFrame: nullable integers, NaN for unknown floats, units in `attrs`."""
         frame = super().to_pandas()
-        frame.attrs["units"] = {c.name: c.unit for c in self.schema.columns if c.name in frame}
+        units = {c.name: c.unit for c in self.schema.columns}
+        units |= {name: RUNS.column(name).unit for name in self.joined}
+        frame.attrs["units"] = {name: unit for name, unit in units.items() if name in frame}
         return frame
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self):,} rows, {len(self.columns)} columns>"
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import rows_card
+
+        return rows_card(self, noun="row", columns=self.columns)
 
     def numbers(self, name: str) -> NDArray[np.float64]:
         """Return a numeric column as float64, NaN where it is null or missing."""
@@ -237,12 +256,28 @@ class RunTable(SizedRows):
         names, uids = self.texts("run_name"), self.texts("run_uid")
         return [n or u or f"run {i}" for i, (n, u) in enumerate(zip(names, uids, strict=True))]
 
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import run_card
+
+        return run_card(self)
+
 
 class ScoreTable(ArrowTable):
     """Scores, one a row; columns as in `scores` plus the run's N, D, C, loss and family."""
 
     schema = SCORES
     joined = ("run_name", "family", "n_params", "n_tokens", "flops", "loss", "status", "created_at")
+
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import rows_card
+
+        return rows_card(
+            self,
+            noun="score",
+            columns=("run_name", "family", "task", "metric", "value", "stderr", "unit",
+                     "n_examples", "n_shot", "step"),
+            kinds=(("task", "task", "tasks"), ("metric", "metric", "metrics")),
+        )  # fmt: skip
 
 
 class CurveTable(SizedRows):
@@ -257,11 +292,31 @@ class CurveTable(SizedRows):
         "status", "stage", "dataset", "tokenizer",
     )  # fmt: skip
 
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import rows_card
+
+        return rows_card(
+            self,
+            noun="point",
+            columns=("run_name", "family", "split", "step", "n_tokens", "loss", "learning_rate"),
+            kinds=(("run_uid", "run", "runs"), ("split", "split", "splits")),
+        )
+
 
 class MetricTable(ArrowTable):
     """Logged metric points, one a row; columns as in `metrics`."""
 
     schema = METRICS
+
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import rows_card
+
+        return rows_card(
+            self,
+            noun="point",
+            columns=("run_uid", "name", "step", "value"),
+            kinds=(("run_uid", "run", "runs"), ("name", "metric", "metrics")),
+        )
 
 
 SHORTEST_FIT_ID = 4
@@ -275,6 +330,11 @@ class FitTable(ArrowTable):
     """Law fits, one a row, oldest first; columns as in the registry's table `fits`."""
 
     schema = FITS
+
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import fit_card
+
+        return fit_card(self)
 
     def params(self) -> list[dict[str, Estimate]]:
         """Return the parameters of each fit, and what follows from them, by name."""

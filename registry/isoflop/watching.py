@@ -38,7 +38,7 @@ def watch(
     told = ""
     while not stop.is_set():
         try:
-            receipt = collect(sources, registry)
+            receipt = collect(sources, registry, progress=_unshown)
             told = ""
             if receipt.n_new or receipt.n_changed:
                 yield receipt
@@ -47,3 +47,7 @@ def watch(
                 told = str(error)
                 yield error
         stop.wait(interval_s)
+
+
+def _unshown(_done: int, _total: int | None, _words: str) -> None:
+    """Show no bar: what came is told once a round."""

@@ -5,6 +5,7 @@ from isoflop_plugins.commands.demo import demo
 from isoflop_plugins.commands.emergence import emergence
 from isoflop_plugins.commands.frontier import frontier
 from isoflop_plugins.commands.map import map_file
+from isoflop_plugins.page.serve import serve
 
 COMMANDS = (
     Command(
@@ -26,6 +27,11 @@ COMMANDS = (
         name="emergence",
         summary="Say which abilities emerged, where, and whether the jump is real.",
         function=emergence,
+    ),
+    Command(
+        name="serve",
+        summary="Show the page of a registry in the browser, on this machine only.",
+        function=serve,
     ),
 )
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from isoflop import words
-from isoflop.cli.output import progress
 from isoflop.errors import RegistryError
+from isoflop.progress import progress
 from isoflop_plugins.demo.corpus import load_corpus
 from isoflop_plugins.demo.headline import answers
 from isoflop_plugins.demo.ladder import Rung, make_ladder

@@ -19,6 +19,9 @@ SYSTEM_PREFIX = "system/"
 REPORT_EXPERIMENT = "_reports"
 """Experiment that isoflop logs its own reports to; never read back as runs."""
 
+REPORT_TAG = "isoflop.report_id"
+"""Tag of a run that is one of isoflop's own reports, wherever somebody may have moved it."""
+
 _CONTEXT_TAG = "mlflow.data.context"
 _PARENT_TAG = "mlflow.parentRunId"
 # The first only mirrors the run's name, the second rewrites itself with each logged model.
@@ -135,6 +138,11 @@ def moment(milliseconds: int | None) -> datetime | None:
 def logged_value(value: float) -> float:
     """Return the value that was logged: MLflow stores infinity as the largest float."""
     return math.copysign(math.inf, value) if abs(value) == sys.float_info.max else value
+
+
+def is_report(header: RunHeader) -> bool:
+    """Return True for one of isoflop's own reports, by its experiment or by its tag."""
+    return is_report_experiment(header.experiment) or REPORT_TAG in header.tags
 
 
 def is_report_experiment(name: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from isoflop.hookspecs import CollectRequest
 from isoflop.records import MetricSeries, RawRun
-from isoflop_plugins.mlflow_pull.headers import RunHeader, moment, raw_run
+from isoflop_plugins.mlflow_pull.headers import RunHeader, is_report, moment, raw_run
 from isoflop_plugins.mlflow_pull.sources import Location, locate
 
 
@@ -65,7 +65,7 @@ def _changed(reader: Reader, location: Location, request: CollectRequest) -> Ite
     n_seen = n_read = 0
     for headers in reader.headers():
         n_seen += len(headers)
-        recent = [h for h in headers if not _ended_before(h, request.since)]
+        recent = [h for h in headers if not (is_report(h) or _ended_before(h, request.since))]
         news = _news(reader, recent, request.known)
         new = {header.run_id for header in news}
         request.unchanged([h.run_id for h in recent if h.run_id not in new])

@@ -9,7 +9,7 @@ from typing import Any
 from isoflop.credentials import without_credentials
 from isoflop.errors import CollectError
 from isoflop.records import RawRun
-from isoflop_plugins.mlflow_pull.headers import is_report_experiment, raw_run
+from isoflop_plugins.mlflow_pull.headers import is_report, raw_run
 from isoflop_plugins.mlflow_pull.pulling import Reader
 
 
@@ -37,7 +37,7 @@ def read_runs_from_store(store: Any, run_ids: Sequence[str], *, source_uri: str)
             raw_run(header, metrics, shown)
             for headers in reader.headers(run_ids)
             for header, metrics in zip(headers, reader.histories(headers), strict=True)
-            if not is_report_experiment(header.experiment)
+            if not is_report(header)
         ]
 
 

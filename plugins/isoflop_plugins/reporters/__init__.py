@@ -4,6 +4,7 @@ from isoflop.hookspecs import Reporter
 from isoflop_plugins.reporters.html_page import render_html
 from isoflop_plugins.reporters.json_record import render_json
 from isoflop_plugins.reporters.markdown_summary import render_markdown
+from isoflop_plugins.reporters.pdf_page import render_pdf
 
 REPORTERS = (
     Reporter(
@@ -24,6 +25,13 @@ REPORTERS = (
         filename="report.json",
         render=render_json,
     ),
+    Reporter(
+        name="pdf",
+        summary="The page on paper, for the asking: isoflop[pdf].",
+        filename="report.pdf",
+        render=render_pdf,
+        is_default=False,
+    ),
 )
 
-__all__ = ["REPORTERS", "render_html", "render_json", "render_markdown"]
+__all__ = ["REPORTERS", "render_html", "render_json", "render_markdown", "render_pdf"]

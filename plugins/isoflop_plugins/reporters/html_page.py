@@ -4,87 +4,78 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from isoflop.display.table_view import TableView, view
-from isoflop.drawing.static import Drawing, draw
-from isoflop.reporting.report import Report, Section
+from isoflop.reporting.report import Changes, Report
 from isoflop.words import moment, plural
-from isoflop_plugins.reporters.ordering import by_reason, gravest
+from isoflop_plugins.reporters.blocks import parts_of
+from isoflop_plugins.reporters.law_cards import law_cards
+from isoflop_plugins.reporters.ordering import by_reason, gravest, pressing
+from isoflop_plugins.reporters.visible_text import coded, exactly, finalized, safe_link
 
 if TYPE_CHECKING:
     import jinja2
 
-_ROWS, _OPEN_ROWS = 50, 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """One thing of a section: a table, or a figure with the table of the same numbers.
-
-    Parameters
-    ----------
-    name : str
-        Name of the table; empty where there is none.
-    table : TableView or None
-        Rows to show.
-    drawing : Drawing or None
-        Picture above the table.
-    is_open : bool
-        True for the first table of a section and for short ones.
-    """
-
-    name: str
-    table: TableView | None
-    drawing: Drawing | None
-    is_open: bool
-
 
 def render_html(report: Report) -> str:
     """Return the page: no script, no address outside itself, untrusted text escaped."""
-    drawn = {s.anchor: tuple(_blocks(s)) for s in report.sections}
-    return _environment().get_template("report.html.jinja").render(report=report, blocks=drawn)
+    shown = shown_of(report, run_links={}, elsewhere="see report.json")
+    return environment().get_template("report.html.jinja").render(shown)
+
+
+def shown_of(
+    report: Report, *, run_links: Mapping[str, str], elsewhere: str = ""
+) -> dict[str, Any]:
+    """Return what the templates of a report need.
+
+    Parameters
+    ----------
+    report : Report
+        What to show.
+    run_links : mapping of str to str
+        `run_uid` to the address of the run in its tracker; may be empty.
+    elsewhere : str
+        Where what is not shown can be read; empty where nowhere.
+    """
+    return {
+        "report": report,
+        "parts": parts_of(report),
+        "laws": law_cards(report),
+        "pressing": pressing(report.flags),
+        "has_changes": _has_changes(report.changes),
+        "run_links": run_links,
+        "elsewhere": f" ({elsewhere})" if elsewhere else "",
+    }
+
+
+def _has_changes(changes: Changes) -> bool:
+    """Return whether there is more to say than the one sentence."""
+    return bool(changes.notes) or (changes.anything and not changes.is_first)
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def environment(*folders: str) -> jinja2.Environment:
+    """Return the templates of this package, those of other packages' folders before them."""
     import jinja2
 
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("isoflop_plugins.reporters", "templates"),
+    packages = (*folders, "isoflop_plugins.reporters")
+    made = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(p, "templates") for p in packages]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=finalized,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "moment": moment,
         "plural": plural,
         "gravest": gravest,
         "by_reason": by_reason,
+        "coded": coded,
+        "exactly": exactly,
+        "safe_link": safe_link,
         "slug": lambda text: re.sub(r"[^A-Za-z0-9-]", "-", text),
     }
-    return environment
-
-
-def _blocks(section: Section) -> Iterator[Block]:
-    """Yield a section's tables in their order, each figure right above its table."""
-    result = section.result
-    if result is None:
-        return
-    drawings: dict[str, list[Drawing]] = {}
-    for index, figure in enumerate(result.figures.specs()):
-        drawing = draw(result, figure, prefix=f"{section.anchor}-{index}")
-        home = figure.table if figure.table in result.tables else ""
-        drawings.setdefault(home, []).append(drawing)
-    for index, (name, frame) in enumerate(result.tables.items()):
-        drawn = drawings.get(name, [])
-        yield from (Block(name="", table=None, drawing=d, is_open=False) for d in drawn[:-1])
-        last = drawn[-1] if drawn else None
-        table = view(frame, limit=_ROWS)
-        is_open = index == 0 or 0 < len(table.rows) <= _OPEN_ROWS
-        yield Block(name=name, table=table, drawing=last, is_open=is_open)
-    for drawing in drawings.get("", ()):
-        yield Block(name="", table=None, drawing=drawing, is_open=False)
+    return made

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from isoflop.display.table_view import MISSING, view
+from isoflop.reporting.markdown import escaped
 from isoflop.reporting.report import Changes, Report, Section
 from isoflop.results import AnalysisResult, Finding
 from isoflop.words import moment, plural
@@ -19,28 +19,16 @@ def render_markdown(report: Report) -> str:
     return "\n".join(_lines(report)) + "\n"
 
 
-def escaped(text: str) -> str:
-    r"""Return untrusted text as one line of Markdown that shows it verbatim.
-
-    Examples
-    --------
-    >>> escaped("| a | <b>`x`")
-    '\\| a \\| &lt;b&gt;\\`x\\`'
-    """
-    text = " ".join(text.split())
-    text = re.sub(r"([\\`*|~])", r"\\\1", text)
-    # A bracket pair is a link only where one of these follows.
-    text = re.sub(r"\](?=[(\[:])", r"\\]", text)
-    text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"^(\d*)([#.)+-])(?=[\s#]|$)", r"\1\\\2", text)
-
-
 def _lines(report: Report) -> Iterator[str]:
     yield f"# Scaling report, {moment(report.created_at)}"
     yield ""
     yield f"**{escaped(report.headline[0])}**"
     yield ""
     yield from _bullets(report.headline[1:])
+    if report.problems:
+        yield "## What could not be done"
+        yield ""
+        yield from _bullets(report.problems)
     yield from _changes(report.changes)
     for section in report.yours:
         if section.state != "cannot-answer":

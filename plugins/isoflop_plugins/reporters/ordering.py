@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from isoflop.results import Finding, LeftOut
+from isoflop.reporting.report import Flag
+from isoflop.results import PRESSING, Finding, LeftOut
 
 _GRAVITY = {"severe": 0, "clear": 1, "mild": 2, "info": 3}
 
@@ -21,3 +22,11 @@ def by_reason(left_out: Sequence[LeftOut]) -> list[tuple[str, list[str]]]:
     for item in left_out:
         groups[item.reason].append(item.subject)
     return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
+def pressing(flags: Sequence[Flag]) -> list[Flag]:
+    """Return flags to act on, severe first, one for each subject: laws may agree on a run."""
+    urgent = [flag for flag in flags if flag.finding.severity in PRESSING]
+    ranked = sorted(urgent, key=lambda flag: _GRAVITY[flag.finding.severity])
+    once = {(flag.finding.kind, flag.finding.subject): flag for flag in reversed(ranked)}
+    return [flag for flag in ranked if once[flag.finding.kind, flag.finding.subject] is flag]

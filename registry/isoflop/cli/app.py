@@ -13,7 +13,8 @@ from isoflop.plugin_host import PluginHost, default_host
 
 _EXIT_CODES = (
     "Exit codes: 0 done; 1 failed, the reason is on stderr; 2 wrong usage; "
-    "3 done, and a flag was raised (report, frontier, emergence, refit); 130 interrupted."
+    "3 done, and a flag was raised (report, frontier, emergence, refit); 4 reported, but something "
+    "could not be done; 5 another report is being made; 130 interrupted."
 )
 _START = (
     "Start with `isoflop demo`, or `isoflop collect FOLDER`, `isoflop ls` and `isoflop report`."
@@ -45,6 +46,8 @@ def build_app(host: PluginHost | None = None) -> typer.Typer:
         for name, function in verbs.items():
             _add(app, name, function, panel)
             taken.add(name)
+    app.add_typer(_schedule(), name="schedule", rich_help_panel="Tell")
+    taken.add("schedule")
     for command in (host or default_host()).commands.values():
         if command.name not in taken:
             _add(app, command.name, command.function, "From plugins", command.summary)
@@ -84,8 +87,22 @@ def _core_verbs() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
     }
 
 
+def _schedule() -> typer.Typer:
+    """Return the verbs of `isoflop schedule`."""
+    from isoflop.cli import schedule
+
+    group = typer.Typer(help=schedule.SUMMARY, no_args_is_help=True, rich_markup_mode="rich")
+    for name, function in schedule.VERBS.items():
+        _add(group, name, function)
+    return group
+
+
 def _add(
-    app: typer.Typer, name: str, function: Callable[..., Any], panel: str, summary: str = ""
+    app: typer.Typer,
+    name: str,
+    function: Callable[..., Any],
+    panel: str | None = None,
+    summary: str = "",
 ) -> None:
     text = help_text(inspect.getdoc(function) or summary)
     app.command(name, help=text, rich_help_panel=panel)(guarded(function))

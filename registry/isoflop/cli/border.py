@@ -15,6 +15,8 @@ from isoflop.errors import IsoflopError, IsoflopWarning
 
 FAILED = 1
 FLAGGED = 3
+INCOMPLETE = 4
+BUSY = 5
 INTERRUPTED = 130
 
 
@@ -43,7 +45,8 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def complain(message: str) -> None:
     """Print an error on stderr."""
-    from isoflop.cli.output import error_console, harmless
+    from isoflop.cli.output import error_console
+    from isoflop.display.harmless import harmless
 
     console = error_console()
     console.print("Error:", style="bold red", end=" ")
@@ -63,7 +66,7 @@ def plain_warnings() -> None:
         line: str | None = None,
     ) -> None:
         if issubclass(category, IsoflopWarning):
-            from isoflop.cli.output import harmless
+            from isoflop.display.harmless import harmless
 
             sys.stderr.write(f"Warning: {harmless(str(message))}\n")
         else:

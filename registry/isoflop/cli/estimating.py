@@ -17,7 +17,8 @@ from isoflop.cli.arguments import (
     PublishedOption,
     RegistryOption,
 )
-from isoflop.cli.output import print_json, print_result, progress, say
+from isoflop.cli.output import print_json, print_result, say
+from isoflop.progress import progress
 from isoflop.records import REFERENCE_KIND
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import typer
 
 from isoflop.cli.arguments import DEFAULT_REGISTRY, JsonOption, RegistryOption
 from isoflop.cli.border import FLAGGED
-from isoflop.cli.output import print_frame, print_json, progress, say
+from isoflop.cli.output import print_frame, print_json, say
+from isoflop.progress import progress
 
 if TYPE_CHECKING:
     import pandas as pd

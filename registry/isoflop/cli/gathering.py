@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import shlex
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from isoflop.cli.arguments import DEFAULT_REGISTRY, JsonOption, RegistryOption
-from isoflop.cli.output import print_json, progress, say
+from isoflop.cli.output import print_json, say
 from isoflop.errors import CollectError
+from isoflop.progress import progress
 
 if TYPE_CHECKING:
     from isoflop.collection import CollectReceipt
@@ -52,6 +54,12 @@ def collect(
     full: Annotated[
         bool, typer.Option("--full", help="Read every run again, also unchanged ones.")
     ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget", help="Read nothing: reports end to read these sources; their runs stay."
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Gather new and changed runs from sources into the registry, made if it is not there.
@@ -61,6 +69,7 @@ def collect(
     knows is read by a map: `isoflop map FILE`.
 
     Running it again reads only what changed. A source that cannot be read does not stop the others.
+    Reports read the same sources again, until one is forgotten.
 
     Examples
     --------
@@ -68,7 +77,11 @@ def collect(
     isoflop collect sqlite:///mlflow.db
     isoflop collect http://localhost:5000 mlruns/ wandb/ -r ~/registry
     isoflop collect dataset:published-models
+    isoflop collect --forget ~/experiments/of-last-year
     """  # fmt: skip
+    if forget:
+        _forget(sources, registry, as_json=json)
+        return
     from isoflop.collection import collect as gather
 
     after = since.replace(tzinfo=UTC) if since else None
@@ -79,6 +92,19 @@ def collect(
     else:
         say(repr(receipt))
         _say_next(receipt, registry)
+
+
+def _forget(sources: Sequence[str], registry: str, *, as_json: bool) -> None:
+    from isoflop.gathering.remembering import forget
+    from isoflop.store import open_registry
+
+    opened = open_registry(registry)
+    for source in sources:
+        forget(opened, source)
+    if as_json:
+        print_json({"forgotten": sources})
+    else:
+        say(f"Reports on {opened.uri} no longer read {', '.join(sources)}.")
 
 
 def _say_next(receipt: CollectReceipt, registry: str) -> None:

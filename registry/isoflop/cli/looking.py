@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from isoflop.cli.arguments import DEFAULT_REGISTRY, JsonOption, RegistryOption
-from isoflop.cli.output import harmless, print_frame, print_json, records, say
+from isoflop.cli.output import print_frame, print_json, records, say
+from isoflop.display.harmless import harmless
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,19 +1,17 @@
-"""What verbs print: tables, JSON, progress. Names of runs are untrusted, so control codes go."""
+"""What verbs print: tables, JSON. Names of runs are untrusted, so control codes go."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
-import unicodedata
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+
+from isoflop.display.harmless import harmless
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from isoflop.gathering.reading import Progress
     from isoflop.results import AnalysisResult
 
 _PIPE_WIDTH = 250
@@ -33,19 +31,6 @@ def error_console() -> Console:
 
     width = None if sys.stderr.isatty() else _PIPE_WIDTH
     return Console(stderr=True, width=width, markup=False, highlight=False, emoji=False)
-
-
-def harmless(text: str) -> str:
-    r"""Return the text without control codes that a terminal would obey.
-
-    Examples
-    --------
-    >>> harmless("run\x1b[2J 1")
-    'run?[2J 1'
-    """
-    return "".join(
-        c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "?" for c in text
-    )
 
 
 def say(text: str, *, style: str = "") -> None:
@@ -121,29 +106,3 @@ def print_result(result: AnalysisResult, *, limit: int = 20) -> None:
         for left in result.left_out[:5]:
             say(f"  {left.subject}: {left.reason}")
     say(f"\nSource: {result.source}", style="dim")
-
-
-@contextlib.contextmanager
-def progress(words: str) -> Iterator[Progress]:
-    """Show a bar on stderr where it is a terminal; the callback takes done, total and words."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _total, _words: None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(),
-               MofNCompleteColumn(), TimeElapsedColumn())  # fmt: skip
-    with Progress(*columns, console=error_console(), transient=True) as bar:
-        task = bar.add_task(words, total=None)
-
-        def tick(done: int, total: int | None, now: str) -> None:
-            bar.update(task, completed=done, total=total, description=harmless(now or words))
-
-        yield tick

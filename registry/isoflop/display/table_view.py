@@ -44,6 +44,11 @@ class Heading:
     unit: str
     numeric: bool
 
+    @property
+    def titled(self) -> str:
+        """Title and unit."""
+        return f"{self.title} [{self.unit}]" if self.unit else self.title
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableView:
@@ -57,35 +62,42 @@ class TableView:
         Cells; untrusted text is not escaped here.
     n_rows, n_hidden : int
         Rows of the whole table, and rows that are not shown.
+    n_hidden_columns : int
+        Columns that are not shown.
     """
 
     headings: tuple[Heading, ...]
     rows: tuple[tuple[str, ...], ...]
     n_rows: int
     n_hidden: int
+    n_hidden_columns: int = 0
 
 
-def view(frame: pd.DataFrame, *, limit: int = 50) -> TableView:
+def view(frame: pd.DataFrame, *, limit: int = 50, widest: int | None = None) -> TableView:
     """Return the first `limit` rows as text; ``x``, ``x_low``, ``x_high`` share one cell.
 
-    An empty table gives its headings; a missing value gives a dash.
+    An empty table gives its headings; a missing value gives a dash. At most `widest` columns are
+    shown, all by default.
     """
     shown = frame.head(limit)
     names = [str(c) for c in frame.columns]
     units: Mapping[str, str] = frame.attrs.get("units", {})
-    columns = {name: shown.iloc[:, i] for i, name in enumerate(names)}
-    ends = {f"{n}{end}" for n in names if _has_interval(n, columns) for end in ("_low", "_high")}
+    place = {name: i for i, name in enumerate(names)}
+    ends = {f"{n}{end}" for n in names if _has_interval(n, place) for end in ("_low", "_high")}
+    apart = [name for name in names if name not in ends]
+    seen = {*apart[:widest], *(f"{n}{end}" for n in apart[:widest] for end in ("_low", "_high"))}
+    columns = {name: shown.iloc[:, i] for name, i in place.items() if name in seen}
     headings, cells = [], []
-    for name in names:
-        if name not in ends:
-            heading, texts = _column(name, columns, str(units.get(name, "")))
-            headings.append(heading)
-            cells.append(texts)
+    for name in apart[:widest]:
+        heading, texts = _column(name, columns, str(units.get(name, "")))
+        headings.append(heading)
+        cells.append(texts)
     return TableView(
         headings=tuple(headings),
         rows=tuple(zip(*cells, strict=True)),
         n_rows=len(frame),
         n_hidden=len(frame) - len(shown),
+        n_hidden_columns=len(apart) - len(headings),
     )
 
 
@@ -146,9 +158,10 @@ def _interval(value: Any, low: Any, high: Any, *, name: str, unit: str) -> str:
         return MISSING
     wording = _wording(name, unit)
     v, lo, hi = (math.nan if _is_missing(x) else float(x) for x in (value, low, high))
-    if wording is words.number or not all(map(math.isfinite, (v, lo, hi))):
-        known = f"{wording(v)} [?, ?]" if not math.isfinite(lo + hi) else ""
-        return known or format_interval(v, lo, hi)
+    if math.isnan(lo) or math.isnan(hi):
+        return f"{wording(v)} [?, ?]"
+    if wording is words.number:
+        return format_interval(v, lo, hi)
     return f"{wording(v)} [{wording(lo)}, {wording(hi)}]"
 
 

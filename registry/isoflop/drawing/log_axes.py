@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _MARGIN = 0.015
 _MOST_TICKS = 8
+_FEW_DIGITS = 0.6
+"""Decades under which even ticks stand in for those at 1, 2 and 5. [decade]"""
 _DIGITS = 1.5
 """Decades under which ticks at 1, 2 and 5 stand in for decades alone. [decade]"""
 
@@ -38,6 +40,8 @@ def decade_axis(values: ArrayLike, **settings: Any) -> alt.Axis:
     import altair as alt
 
     low, high = _span(values)
+    if high - low < _FEW_DIGITS:
+        return alt.Axis(values=_even_ticks(10**low, 10**high), format=".4~g", **settings)
     if high - low < _DIGITS:
         decades = range(math.floor(low), math.ceil(high) + 1)
         ticks = [m * 10.0**k for k in decades for m in (1, 2, 5)]
@@ -46,6 +50,15 @@ def decade_axis(values: ArrayLike, **settings: Any) -> alt.Axis:
     step = max(1, math.ceil(len(exponents) / _MOST_TICKS))
     ticks = [10.0**k for k in exponents[::step]]
     return alt.Axis(values=ticks, labelExpr=power_of_ten("datum.value"), **settings)
+
+
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Return four to eight round values in a range, evenly apart."""
+    step = 10.0 ** math.floor(math.log10((high - low) / 2))
+    while (high - low) / step > _MOST_TICKS:
+        step *= 2.0 if round(step / 10.0 ** math.floor(math.log10(step) + 1e-9)) != 2 else 2.5
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{k * step:.12g}") for k in range(first, last + 1)]
 
 
 def power_of_ten(value: str) -> str:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from isoflop.drawing.palette import viridis
 
 if TYPE_CHECKING:
     import altair as alt
     from numpy.typing import ArrayLike
 
 _MOST_VALUES = 7
+_TITLE_WIDTH = 18
+"""Longest line of a title: a legend is as wide as it. [character]"""
 
 
 def log_color(field: str, values: ArrayLike, *, title: str, number_format: str) -> alt.Color:
@@ -33,10 +38,13 @@ def log_color(field: str, values: ArrayLike, *, title: str, number_format: str) 
 
     every = np.asarray(values, dtype=np.float64)
     low, high = float(np.nanmin(every)), float(np.nanmax(every))
-    scale = alt.Scale(type="log", scheme="viridis", domain=[low, max(high, 1.01 * low)])
+    scale = alt.Scale(type="log", scheme=viridis(), domain=[low, max(high, 1.01 * low)])
     distinct = np.unique(every[np.isfinite(every)]).tolist()
     shown = distinct if len(distinct) <= _MOST_VALUES else round_values(low, high)
-    legend = alt.Legend(title=title, format=number_format, values=shown, symbolOpacity=1)
+    legend = alt.Legend(
+        title=textwrap.wrap(title, _TITLE_WIDTH), values=shown, symbolOpacity=1, gradientOpacity=1,
+        labelExpr=f"replace(format(datum.value, '{number_format}'), 'G', 'B')",
+    )  # fmt: skip
     return alt.Color(f"{field}:Q", scale=scale, legend=legend)
 
 

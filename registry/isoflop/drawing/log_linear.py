@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import by_name, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
-
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 
 def partial_effect(
@@ -29,8 +27,8 @@ def partial_effect(
     Parameters
     ----------
     points, lines : DataFrame
-        Columns ``family``, ``run``, ``x``, ``y``; and those of
-        `isoflop_plugins.analyzers.by_family.log_linear.partial_lines`.
+        Columns ``family``, ``run``, ``x``, ``y``; and ``family``, ``part``, ``segment``, ``x``,
+        ``y``, ``y_low``, ``y_high``.
     x_title, y_title, y_format : str
         Titles with unit, number format of the response.
     width, height : int
@@ -42,12 +40,8 @@ def partial_effect(
     x = alt.X("x:Q", scale=scale, axis=decade_axis(lines["x"], title=x_title))
     y_scale = alt.Scale(zero=False, nice=False, padding=10)
     y = alt.Y("y:Q", scale=y_scale, axis=alt.Axis(title=y_title, format=y_format, tickCount=6))
-    color = _by_family(lines)
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )
+    color, _ = by_name("family", lines["family"], title="Family")
+    dash = dashed_outside()
     detail = ["family:N", "part:N"]
     base = alt.Chart(lines)
     band = base.mark_area(opacity=0.16).encode(
@@ -62,12 +56,3 @@ def partial_effect(
         .encode(x=x, y=y, color=color, tooltip=["run:N", "family:N", "x:Q", "y:Q"])
     )
     return alt.layer(band, line, dots).properties(width=width, height=height)
-
-
-def _by_family(table: pd.DataFrame) -> Any:
-    """Return color by family, with a legend where there are several."""
-    import altair as alt
-
-    names = sorted(table["family"].unique())
-    legend = None if len(names) < 2 else alt.Legend(title="Family", labelLimit=240)
-    return alt.Color("family:N", scale=alt.Scale(domain=names, range=list(_COLORS)), legend=legend)

@@ -7,21 +7,24 @@ lightness and keeps its hues by CSS, so a chart with colours of its own stays re
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from isoflop.drawing.marks import share_marks
+from isoflop.drawing.palette import SOFT
 from isoflop.errors import SchemaError
 from isoflop.results import AnalysisResult, Figure
 
 if TYPE_CHECKING:
     import altair as alt
 
-_INK, _SOFT, _GRID = "#24292f", "#57606a", "#d8dee4"
-LARGEST_SVG = 500_000
-"""Bytes above which a page holds a PNG instead: some thousands of points as SVG stall a phone."""
+_INK, _GRID = "#24292f", "#d8dee4"
+LARGEST_SVG = 200_000
+"""Characters above which a page holds a PNG instead: 4,000 points as SVG stall a phone."""
 
 _NOT_XML = re.compile(
     r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -33,11 +36,11 @@ CHART_CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": "sans-serif",
     "aria": False,
-    "padding": {"left": 28, "right": 12, "top": 6, "bottom": 6},  # a browser's font may be wider
+    "padding": {"left": 28, "right": 20, "top": 6, "bottom": 6},  # a browser's font may be wider
     "view": {"stroke": None},
     "axis": {
-        "labelColor": _SOFT, "titleColor": _INK, "gridColor": _GRID, "domainColor": _SOFT,
-        "tickColor": _SOFT, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
+        "labelColor": SOFT, "titleColor": _INK, "gridColor": _GRID, "domainColor": SOFT,
+        "tickColor": SOFT, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": "normal",
         "gridOpacity": 0.7,
     },
     "legend": {"labelColor": _INK, "titleColor": _INK, "titleFontWeight": "normal"},
@@ -83,8 +86,8 @@ def draw(result: AnalysisResult, figure: Figure, *, prefix: str) -> Drawing:
     """
     known = {"name": figure.name, "caption": figure.caption, "table": figure.table}
     try:
-        chart = result.figures[figure.name]
-        return Drawing(**known, markup=markup(chart, label=figure.caption, prefix=prefix))
+        text = result.figures.drawn(figure.name, svg)
+        return Drawing(**known, markup=_embedded(text, label=figure.caption, prefix=prefix))
     except Exception as error:  # noqa: BLE001 - the border around plugins: a chart is their code
         words = " ".join(str(error).split("\n")[:2])
         return Drawing(**known, failure=f"{type(error).__name__}: {words}")
@@ -92,7 +95,11 @@ def draw(result: AnalysisResult, figure: Figure, *, prefix: str) -> Drawing:
 
 def markup(chart: alt.TopLevelMixin, *, label: str, prefix: str) -> str:
     """Return a chart as SVG for a page, or as an embedded PNG where the SVG would be huge."""
-    text = svg(chart)
+    return _embedded(svg(chart), label=label, prefix=prefix)
+
+
+def _embedded(text: str, *, label: str, prefix: str) -> str:
+    """Return an SVG document as a part of a page."""
     if len(text) <= LARGEST_SVG:
         return _inline(text, label=label, prefix=prefix)
     import vl_convert
@@ -109,7 +116,7 @@ def svg(chart: alt.TopLevelMixin) -> str:
     text: str = vl_convert.vegalite_to_svg(_spec(chart), config=CHART_CONFIG, allowed_base_urls=[])
     # A chart may carry data in picture addresses: none may lead out of the page.
     text = re.sub(r'\s(?:xlink:)?href="(?!#|data:image/)[^"]*"', "", text)
-    return re.sub(r'\s(d|transform)="([^"]*)"', _shorter, text)
+    return share_marks(re.sub(r'\s(d|transform)="([^"]*)"', _shorter, text))
 
 
 def save(chart: alt.TopLevelMixin, path: str | Path) -> Path:
@@ -174,6 +181,8 @@ def _shorter(found: re.Match[str]) -> str:
 def _inline(text: str, *, label: str, prefix: str) -> str:
     """Return an SVG document as an element of a page: unique ids, a label, no namespaces."""
     text = re.sub(r'\sxmlns(?::xlink)?="[^"]*"', "", text)
+    # Thousands of marks name an id, so that its prefix is short, whatever the section is called.
+    prefix = "p" + hashlib.blake2b(prefix.encode(), digest_size=4).hexdigest()
     text = re.sub(r'\sid="([^"]+)"', rf' id="{prefix}-\1"', text)
     text = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", text)
     text = re.sub(r'href="#([^"]+)"', rf'href="#{prefix}-\1"', text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from isoflop.display.card import Card, ShowsCard
 from isoflop.estimate import Estimate
 from isoflop.estimation.allocation import check_flops, decades_outside
 from isoflop.estimation.frontier import (
@@ -25,8 +26,8 @@ N_DRAWS = 4000
 """Draws from a published law's covariance."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Plan(ShowsCard):
     """The compute-optimal run for a budget.
 
     Parameters
@@ -58,10 +59,10 @@ class Plan:
     source: str
     warnings: tuple[str, ...] = ()
 
-    def __repr__(self) -> str:
-        from isoflop.estimation.summary import plan_text
+    def _card(self) -> Card:
+        from isoflop.estimation.summary import plan_card
 
-        return plan_text(self)
+        return plan_card(self)
 
 
 def plan_compute(flops: float, *, law: PublishedLaw | FitResult) -> Plan:

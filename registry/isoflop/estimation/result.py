@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from isoflop.display.card import Card, ShowsCard
 from isoflop.errors import ConvergenceError, NotIdentifiableError, SchemaError, UnitError
 from isoflop.estimate import Estimate, Estimates
 from isoflop.estimation.allocation import (
@@ -36,8 +37,8 @@ from isoflop.results import LeftOut
 _POINTS_AT_ONCE = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FitResult:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class FitResult(ShowsCard):
     """A law fitted to runs.
 
     Parameters
@@ -342,10 +343,10 @@ class FitResult:
 
         return fit_row(self, created_at=created_at, runs_version=runs_version)
 
-    def __repr__(self) -> str:
-        from isoflop.estimation.summary import fit_text
+    def _card(self) -> Card:
+        from isoflop.estimation.summary import fit_card
 
-        return fit_text(self)
+        return fit_card(self)
 
 
 def _evaluate(law: Law, params: Floats, variables: Floats) -> Floats:

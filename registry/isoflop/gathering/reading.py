@@ -21,6 +21,7 @@ from isoflop.gathering.summary import by_kind, map_command
 from isoflop.gathering.workers import read_finds
 from isoflop.hookspecs import Collector, CollectRequest
 from isoflop.plugin_host import PluginHost
+from isoflop.progress import Progress
 from isoflop.records import run_uid
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ _TOLD = [
     "run_uid", "run_name", "n_sources", "status", "lifecycle", "stage", "parent_uid", "n_params",
     "n_tokens", "loss", "null_reasons",
 ]  # fmt: skip
-
-Progress = Callable[[int, int | None, str], None]
 
 
 class Tally:

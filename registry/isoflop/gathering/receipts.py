@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from isoflop.gathering.summary import summary
+from isoflop.display.card import Card, ShowsCard
+from isoflop.gathering.summary import receipt_card, summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +50,8 @@ class SourceReceipt:
         return self.n_new + self.n_changed + self.n_unchanged
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectReceipt:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class CollectReceipt(ShowsCard):
     """What came of one collection, source by source.
 
     Parameters
@@ -98,3 +99,6 @@ class CollectReceipt:
 
     def __repr__(self) -> str:
         return "\n".join(summary(self))
+
+    def _card(self) -> Card:
+        return receipt_card(self)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from isoflop.display.card import Card
 from isoflop.words import plural
 
 if TYPE_CHECKING:
@@ -33,20 +34,38 @@ def headline(receipt: CollectReceipt) -> str:
 def summary(receipt: CollectReceipt) -> Iterator[str]:
     """Yield the lines that tell of a collection."""
     yield headline(receipt)
+    yield from (f"  {line}" for line in _facts(receipt))
+    if receipt.attention:
+        yield "  needs attention:"
+        yield from (f"    {line}" for line in attention_lines(receipt.attention))
+
+
+def receipt_card(receipt: CollectReceipt) -> Card:
+    """Return the card of a collection."""
+    n = len(receipt.attention)
+    return Card(
+        title="Collected",
+        verdict=headline(receipt),
+        status=f"{n:,} {'needs' if n == 1 else 'need'} attention" if n else "all read",
+        tone="caution" if n else "good",
+        checks=[(line, False) for line in attention_lines(receipt.attention)],
+        facts=list(_facts(receipt)),
+        source=", ".join(s.source for s in receipt.sources),
+    )
+
+
+def _facts(receipt: CollectReceipt) -> Iterator[str]:
     counts = {
         "new": receipt.n_new, "changed": receipt.n_changed, "unchanged": receipt.n_unchanged,
     }  # fmt: skip
-    yield f"  sources: {', '.join(f'{n:,} {word}' for word, n in counts.items() if n) or 'none'}"
+    yield f"sources: {', '.join(f'{n:,} {word}' for word, n in counts.items() if n) or 'none'}"
     recognized: Counter[str] = Counter()
     for source in receipt.sources:
         recognized.update(dict(source.recognized))
     if recognized:
         ordered = sorted(recognized.items(), key=lambda pair: (-pair[1], pair[0]))
-        yield f"  recognized: {', '.join(f'{name} {n:,}' for name, n in ordered)}"
+        yield f"recognized: {', '.join(f'{name} {n:,}' for name, n in ordered)}"
     yield from _not_recognized(receipt.unknown)
-    if receipt.attention:
-        yield "  needs attention:"
-        yield from (f"    {line}" for line in attention_lines(receipt.attention))
 
 
 def attention_lines(attention: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -93,7 +112,7 @@ def _not_recognized(files: Sequence[str]) -> Iterator[str]:
     if files:
         command = map_command(files)
         hint = f"; {command} says what one means" if command else ""
-        yield f"  not recognized: {by_kind(files)}{hint}"
+        yield f"not recognized: {by_kind(files)}{hint}"
 
 
 def _one_line(text: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import logging
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from isoflop.analysis import analyze
 from isoflop.errors import IsoflopError, PluginError
+from isoflop.estimation.solver.sharing import shared_solutions
 from isoflop.plugin_host import PluginHost, default_host
 from isoflop.records import REFERENCE_KIND
 from isoflop.reporting.changes import find_changes
@@ -28,12 +29,14 @@ from isoflop.tables import FitTable
 
 if TYPE_CHECKING:
     from isoflop.hookspecs import Analyzer
+    from isoflop.progress import Progress
     from isoflop.store import Registry
     from isoflop.tables import ArrowTable, RunTable
 
 _log = logging.getLogger(__name__)
 
 
+@shared_solutions()
 def build_report(
     registry: Registry,
     *,
@@ -43,6 +46,7 @@ def build_report(
     since: datetime | None = None,
     only: Collection[str] | None = None,
     now: datetime | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Run analyzers on a registry and say what changed since the last recorded report.
 
@@ -63,6 +67,8 @@ def build_report(
         compared with no earlier one. Published models stay. None for all runs.
     now : datetime or None
         Time to print; the present by default.
+    progress : callable (done, total, words) or None
+        Called before each analyzer with its name, and at the end.
 
     Returns
     -------
@@ -82,11 +88,12 @@ def build_report(
     # Runs arrive while analyzers think: what they read must be what the report says it read.
     registry = registry.as_of(registry.versions())
     tables = _Tables(registry, None if only is None else frozenset(only))
-    yours = _yours(chosen, tables, host=host, options=options, now=now)
+    published = [a for a in chosen if a.table == "runs" and a.shows_published]
+    published = published if len(tables.reference) else []
+    steps = _Steps(progress, len(chosen) + len(published))
+    yours = _yours(chosen, tables, host=host, options=options, now=now, steps=steps)
     beside = (
-        _run(a, tables.reference, host, options.get(a.name, {}))
-        for a in chosen
-        if len(tables.reference) and a.table == "runs" and a.shows_published
+        _run(a, tables.reference, host, options.get(a.name, {})) for a in steps.over(published)
     )
     reference = [
         dataclasses.replace(s, audience="reference") for s in beside if s.state == "answered"
@@ -102,21 +109,39 @@ def _yours(
     host: PluginHost,
     options: Mapping[str, Mapping[str, Any]],
     now: datetime,
+    steps: _Steps,
 ) -> list[Section]:
     """Return what analyzers say of the user's rows; those that read fits see the ones just made."""
     said = {
         a.name: _run(a, getattr(tables, a.table), host, options.get(a.name, {}))
-        for a in chosen
-        if a.table != "fits"
+        for a in steps.over([a for a in chosen if a.table != "fits"])
     }
     if len(said) < len(chosen):
         fits = tables.fits_with([s.result for s in said.values()], now=now)
         said |= {
             a.name: _run(a, fits, host, options.get(a.name, {}))
-            for a in chosen
-            if a.table == "fits"
+            for a in steps.over([a for a in chosen if a.table == "fits"])
         }
     return [said[a.name] for a in chosen]
+
+
+class _Steps:
+    """Tells how many analyzers have been run, and which one runs now."""
+
+    def __init__(self, tell: Progress | None, total: int) -> None:
+        self._tell, self._total, self._done = tell, total, 0
+
+    def over(self, analyzers: Sequence[Analyzer]) -> Iterator[Analyzer]:
+        for analyzer in analyzers:
+            self._say(analyzer.name)
+            yield analyzer
+            self._done += 1
+        if self._done == self._total:
+            self._say("")
+
+    def _say(self, words: str) -> None:
+        if self._tell is not None:
+            self._tell(self._done, self._total, words)
 
 
 class _Tables:
@@ -169,7 +194,9 @@ class _Tables:
         rows = [r for r in fit_rows(made, at=now, runs_version=version) if r["fit_id"] not in there]
         new = pa.Table.from_pylist(rows, schema=FITS.to_arrow())
         both = pa.concat_tables([kept.to_arrow(), new], promote_options="permissive")
-        return FitTable(both, source=kept.source)
+        # The store gives rows in an order of its own, and the report's id must not hang on it.
+        ordered = both.sort_by([("created_at", "ascending"), ("fit_id", "ascending")])
+        return FitTable(ordered, source=kept.source)
 
     def _own(self, table: ArrowTable) -> ArrowTable:
         """Return the rows that belong to the user's runs."""
@@ -260,15 +287,17 @@ def _assemble(
     changes = Changes(is_compared=False)
     if tables.only is None:
         changes = find_changes(registry, tables.runs, sections, since=since)
-    counts = {"n_runs": len(tables.runs), "n_reference": len(tables.reference)}
     return Report(
         id=content_id(sections, provenance.data_versions),
         created_at=now,
         registry_uri=str(registry.uri),
         registry_id=str(registry.registry_id),
-        headline=headline(sections, changes, **counts),
+        headline=headline(
+            sections, changes, n_runs=len(tables.runs), n_reference=len(tables.reference)
+        ),
         changes=changes,
         sections=sections,
         provenance=provenance,
-        **counts,
+        n_runs=len(tables.runs),
+        n_reference=len(tables.reference),
     )

@@ -115,6 +115,7 @@ def plain_report(report: Report) -> dict[str, Any]:
         "n_runs": report.n_runs,
         "n_reference": report.n_reference,
         "headline": list(report.headline),
+        "problems": list(report.problems),
         "changes": _plain_changes(report.changes),
         "sections": [plain_section(s) for s in report.sections],
         "provenance": {

@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
-import socket
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from isoflop import __version__
 from isoflop.reporting.fit_rows import fit_rows
 from isoflop.reporting.ledger import EVENT_KIND, last_report
 from isoflop.reporting.plain import plain
 from isoflop.reporting.report import Flag, Report
 from isoflop.schema import TABLES
+from isoflop.store.events import event
 
 if TYPE_CHECKING:
     from isoflop.store import Registry
@@ -94,13 +92,11 @@ def _fits(report: Report) -> list[dict[str, Any]]:
 
 def _event(report: Report) -> dict[str, Any]:
     numbers = {s.analyzer: plain(s.result.numbers) for s in report.yours if s.result}
-    return {
-        "event_id": _digest("report", report.id),
-        "created_at": report.created_at,
-        "kind": EVENT_KIND,
-        "producer": f"isoflop {__version__}",
-        "writer_id": f"{socket.gethostname()}-{os.getpid()}",
-        "inputs": json.dumps(dict(report.provenance.data_versions)),
-        "outputs": json.dumps({"report_id": report.id, "numbers": numbers}),
-        "message": report.changes.sentence,
-    }
+    return event(
+        EVENT_KIND,
+        report.changes.sentence,
+        inputs=dict(report.provenance.data_versions),
+        outputs={"report_id": report.id, "numbers": numbers},
+        at=report.created_at,
+        event_id=_digest("report", report.id),
+    )

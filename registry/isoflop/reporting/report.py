@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -210,6 +211,9 @@ class Report:
         The user's sections by position, then the reference ones.
     provenance : Provenance
         Versions and the command that makes it again.
+    problems : tuple of str
+        What could not be done while it was made: a source that could not be read, a format that
+        could not be written. They are no part of the id.
     """
 
     id: str
@@ -222,6 +226,18 @@ class Report:
     changes: Changes
     sections: tuple[Section, ...]
     provenance: Provenance
+    problems: tuple[str, ...] = ()
+
+    def with_problems(self, problems: Sequence[str]) -> Report:
+        """Return the report with what could not be done, and a headline that says so.
+
+        Its own problems must be none; an empty sequence changes nothing.
+        """
+        if not problems:
+            return self
+        told = f"{plural(len(problems), 'thing')} could not be done; see below."
+        headline = (self.headline[0], told, *self.headline[1:])
+        return dataclasses.replace(self, problems=tuple(problems), headline=headline)
 
     @property
     def unanswered(self) -> tuple[Section, ...]:

@@ -73,7 +73,13 @@ EVENTS = TableSchema(
         "Event",
         ("event_id", "string", "", "Id."),
         ("created_at", "timestamp", "", "When, UTC."),
-        ("kind", "string", "", "fold, quarantine, report, maintain; by hand merge, split or set."),
+        (
+            "kind",
+            "string",
+            "",
+            "fold, collect, report, report-attempt, quarantine, maintain; by "
+            "hand merge, split, set.",
+        ),
         ("producer", "string", "", "isoflop and its version."),
         ("writer_id", "string", "", "Process."),
         ("inputs", "json", "", "Versions or drops that went in."),

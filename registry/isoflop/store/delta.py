@@ -156,9 +156,32 @@ def dataset(location: Location, schema: TableSchema, version: int | None = None)
             f"Version {version} of {schema.name!r} can no longer be read: maintenance deleted its "
             "files, as it does with what is older than its retention. Read a newer version."
         )
+    _check_sizes(table, location.table(schema.name))
     return pads.dataset(
         [str(p) for p in paths], schema=columns, format="parquet", filesystem=LocalFileSystem()
     )
+
+
+def _check_sizes(table: DeltaTable, folder: Path) -> None:
+    """Raise `RegistryError` where a data file is gone, cut off or overwritten: its log knows it."""
+    actions = table.get_add_actions()
+    names, sizes = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
+    for path, size in zip((folder / name for name in names), sizes, strict=True):
+        there = path.stat().st_size if path.exists() else 0
+        if there != size:
+            raise RegistryError(
+                f"{str(path)!r} is damaged: it has {there:,} of {size:,} bytes. Restore it from a "
+                "copy, or delete the registry and collect again."
+            )
+
+
+def n_rows(location: Location, schema: TableSchema, version: int | None = None) -> int:
+    """Return how many rows a version of a table has, as its log tells; no data file is opened."""
+    table = open_table(location, schema.name, version)
+    if table is None:
+        return 0
+    told = table.get_add_actions(flatten=True).column("num_records").to_pylist()
+    return sum(told) if None not in told else dataset(location, schema, version).count_rows()
 
 
 def change_table(

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from isoflop.display.card import Card, Number, ShowsCard
+from isoflop.display.harmless import harmless
 from isoflop.errors import UnknownNameError
 from isoflop.records import Claim
 from isoflop.schema import RUNS
@@ -19,8 +21,8 @@ SHORTEST_ID = 4
 """Characters of the start of an id that name a run or source. [1]"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Explanation(ShowsCard):
     """One cell of `runs`, explained.
 
     Parameters
@@ -54,7 +56,21 @@ class Explanation:
     text: str
 
     def __repr__(self) -> str:
-        return self.text
+        return harmless(self.text)
+
+    def _card(self) -> Card:
+        known = self.value is not None
+        return Card(
+            title=f"{self.column} of {self.run}",
+            verdict=self.text.partition("\n")[0].partition(f" of {self.run}: ")[2],
+            status=self.how or ("known" if known else "not known"),
+            tone="neutral" if known else "caution",
+            facts=[f"meaning: {RUNS.column(self.column).description}"]
+            + [f"why: {self.reason}"] * bool(self.reason),
+            numbers_title="what was said" if self.claims else "",
+            numbers=[_said(claim) for claim in self.claims],
+            source=self.source,
+        )
 
 
 def explain_cell(runs: RunTable, run: str, column: str) -> Explanation:
@@ -87,6 +103,11 @@ def explain_cell(runs: RunTable, run: str, column: str) -> Explanation:
         run=label, column=column, value=value, unit=known.unit, how=how, source=source,
         claims=claims, reason=reason, text=text,
     )  # fmt: skip
+
+
+def _said(claim: Claim) -> Number:
+    state = f"rejected: {claim.rejected}" if claim.rejected else "usable"
+    return Number(name=str(claim.value), text=state, note=f"({claim.how}, {claim.source})")
 
 
 def find_run(runs: RunTable, run: str) -> str:

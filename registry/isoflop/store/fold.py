@@ -8,21 +8,17 @@ deleted only after all its tables are committed and flushed.
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import uuid
 import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import isoflop
 from isoflop.errors import QuarantineWarning, RegistryError
 from isoflop.schema import CURVES, EVENTS, METRICS, SCORES, SOURCES, TABLES
 from isoflop.store.arrange import arrange
 from isoflop.store.delta import dataset, ensure_table, open_table
 from isoflop.store.drops import LEDGER_TABLES
+from isoflop.store.events import event, event_rows
 from isoflop.store.inbox import Drop, read_batches, row_faults
 from isoflop.store.location import Location, commit_obstacle
 from isoflop.store.merge import Merged, merge_rows, merge_series
@@ -277,36 +273,15 @@ def _together(tables: list[pa.Table]) -> pa.Table | None:
 
 def _events(location: Location, tally: _Tally) -> pa.Table:
     now = datetime.now(UTC)
-    base = {
-        "created_at": now,
-        "producer": f"isoflop {isoflop.__version__}",
-        "writer_id": f"{socket.gethostname()}-{os.getpid()}",
-    }
     rows = [
-        base | {"event_id": event_id(q), "kind": "quarantine", "message": f"{q.file}: {q.reason}"}
+        event("quarantine", f"{q.file}: {q.reason}", at=now, event_id=event_id(q))
         for q in tally.aside
     ]
     drops = plural(tally.n_drops, "drop")
     message = f"{drops}: {len(tally.new)} runs new, {len(tally.changed)} changed."
-    rows.append(
-        base
-        | {
-            "event_id": uuid.uuid4().hex,
-            "kind": "fold",
-            "inputs": json.dumps({"n_drops": tally.n_drops}),
-            "outputs": json.dumps(versions(location)),
-            "message": message,
-        }
-    )
+    counts = {"n_drops": tally.n_drops}
+    rows.append(event("fold", message, at=now, inputs=counts, outputs=versions(location)))
     return event_rows(rows)
-
-
-def event_rows(rows: list[dict[str, Any]]) -> pa.Table:
-    """Return events as a table; missing columns are null."""
-    import pyarrow as pa
-
-    schema = EVENTS.to_arrow()
-    return pa.Table.from_pylist([{n: r.get(n) for n in schema.names} for r in rows], schema=schema)
 
 
 def _tell(location: Location, tally: _Tally, host: PluginHost | None) -> None:

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Literal
 
-import isoflop
 from isoflop.errors import RegistryError, UnknownNameError
 from isoflop.linking import BY_HAND
 from isoflop.resolving import read_value
 from isoflop.schema import EVENTS
-from isoflop.store.fold import event_rows
+from isoflop.store.events import event, event_rows
 from isoflop.store.intents import Intent
 from isoflop.store.location import Location
 from isoflop.store.merge import merge_rows
@@ -53,17 +47,9 @@ def _readable(column: str, given: Any) -> Any:
 def _keep(
     location: Location, kind: str, sources: Sequence[str], *, message: str, **more: Any
 ) -> None:
-    event = {
-        "event_id": uuid.uuid4().hex,
-        "created_at": datetime.now(UTC),
-        "kind": kind,
-        "producer": f"isoflop {isoflop.__version__}",
-        "writer_id": f"{socket.gethostname()}-{os.getpid()}",
-        "inputs": json.dumps({"sources": list(sources), **more}),
-        "message": message,
-    }
+    told = event(kind, message, inputs={"sources": list(sources), **more})
     intent = Intent(location)
     intent.note(sources)
-    merge_rows(location, EVENTS, event_rows([event]))
+    merge_rows(location, EVENTS, event_rows([told]))
     relink(location, sources)
     intent.done()

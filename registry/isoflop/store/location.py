@@ -25,7 +25,7 @@ LAYOUT_VERSION = 1
 
 CARD = "_registry.json"
 SUPPORTED_SCHEMES = ("a local path", "file://")
-_OWN_NAMES = frozenset({CARD, "_inbox", "_quarantine", *TABLES})
+_OWN_NAMES = frozenset({CARD, "_inbox", "_quarantine", "_report.lock", *TABLES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

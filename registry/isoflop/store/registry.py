@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from isoflop.display.card import ShowsCard
 from isoflop.errors import IsoflopWarning, RegistryError, UnknownNameError
 from isoflop.schema import CURVES, FITS, METRICS, RUNS, SCORES, TABLES
 from isoflop.store import history, views
@@ -30,6 +31,7 @@ from isoflop.tables import CurveTable, FitTable, MetricTable, RunTable, ScoreTab
 if TYPE_CHECKING:
     import pandas as pd
 
+    from isoflop.display.card import Card
     from isoflop.linking import Doubt
     from isoflop.plugin_host import PluginHost
 
@@ -84,8 +86,8 @@ def open_registry(
     return opened
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Registry(ShowsCard):
     """Runs with their curves, metrics and scores, and what isoflop made of them.
 
     Get one from `open_registry`. Every call reads the newest version; `as_of` gives a view that
@@ -107,9 +109,13 @@ class Registry:
         """Address of the registry."""
         return self._location.uri
 
-    def __repr__(self) -> str:
-        at = f" as of versions {dict(self._pinned)}" if self._pinned else ""
-        return f"<Registry {self.uri!r}{at}>"
+    def _card(self) -> Card:
+        from isoflop.store.registry_card import registry_card, unreadable_card
+
+        try:
+            return registry_card(self._location, self._stored)
+        except RegistryError as error:
+            return unreadable_card(self._location, error)
 
     def runs(
         self,

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from isoflop.display.card import SHOWN_COLUMNS, SHOWN_ROWS, ShowsCard
 from isoflop.errors import RegistryError, SchemaError
 from isoflop.schema import TABLES
 from isoflop.tables import ArrowRows
-from isoflop.words import plural
 
 if TYPE_CHECKING:
     import duckdb
+    import pandas as pd
     import pyarrow as pa
 
-_SHOWN_ROWS = 20
+    from isoflop.display.card import Card
 
 
-class SqlResult(ArrowRows):
+class SqlResult(ShowsCard, ArrowRows):
     """Rows that a query returned.
 
     Parameters
@@ -26,14 +28,21 @@ class SqlResult(ArrowRows):
         The rows.
     """
 
-    def __repr__(self) -> str:
-        if not len(self):
-            return f"no rows; columns: {', '.join(self.columns)}"
-        shown = SqlResult(self._arrow.slice(0, _SHOWN_ROWS)).to_pandas()
-        return f"{shown.to_string(index=False, max_colwidth=40)}\n{plural(len(self), 'row')}"
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a DataFrame; columns that are named as in a table of the registry keep their unit.
 
-    def _repr_html_(self) -> str:
-        return str(self.to_pandas().to_html(index=False, max_rows=_SHOWN_ROWS))
+        A sum or mean under a column's own name counts as that column.
+        """
+        frame = super().to_pandas()
+        frame.attrs["units"] = {n: _units()[n] for n in self.columns if n in _units()}
+        return frame
+
+    def _card(self) -> Card:
+        from isoflop.display.table_cards import frame_card
+
+        names = self.columns[:SHOWN_COLUMNS]
+        head = self._arrow.slice(0, SHOWN_ROWS).select(list(range(len(names))))
+        return frame_card(SqlResult(head).to_pandas(), n_rows=len(self), columns=self.columns)
 
 
 def query(
@@ -72,7 +81,7 @@ def query(
             raise RegistryError(
                 f"The query cannot be run: {error}\nTables: {', '.join(sorted(TABLES))}."
             ) from error
-    return SqlResult(_plain_numbers(arrow))
+    return SqlResult(_with_units(_plain_numbers(arrow)))
 
 
 def rows_where(table: pa.Table, where: str, *, name: str) -> pa.Table:
@@ -128,3 +137,20 @@ def _plain_numbers(table: pa.Table) -> pa.Table:
                 column = column.cast(pa.float64())
             table = table.set_column(index, field.name, column)
     return table
+
+
+def _with_units(table: pa.Table) -> pa.Table:
+    """Return the rows with the unit of every column that a table of the registry knows."""
+    import pyarrow as pa
+
+    units = _units()
+    fields = [
+        field.with_metadata({"unit": units[field.name]}) if field.name in units else field
+        for field in table.schema
+    ]
+    return pa.table(table.columns, schema=pa.schema(fields))
+
+
+@functools.cache
+def _units() -> Mapping[str, str]:
+    return {c.name: c.unit for schema in TABLES.values() for c in schema.columns}

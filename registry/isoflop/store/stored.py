@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.schema import LINKS, RUNS, SCORES, SOURCES, TABLES, TableSchema
 from isoflop.store import views
-from isoflop.store.delta import dataset
+from isoflop.store.delta import dataset, n_rows
 from isoflop.store.explanation import SHORTEST_ID
 from isoflop.store.location import Location
 from isoflop.store.source_views import first_of_key, linked_views, of_runs, sources_of
@@ -44,6 +44,11 @@ class StoredTables:
                 return pads.dataset(schema.to_arrow().empty_table())
             version = self.pinned[schema.name]
         return dataset(self.location, schema, version)
+
+    def n_rows(self, schema: TableSchema) -> int:
+        """Return how many rows a table has, from its log alone."""
+        version = None if self.pinned is None else self.pinned.get(schema.name, -1)
+        return 0 if version == -1 else n_rows(self.location, schema, version)
 
     def all(self) -> dict[str, pads.Dataset]:
         """Return every table by name."""

@@ -47,6 +47,8 @@ GOLDEN = """\
 Drift of fitted laws: 1 of 2 parameters left the interval of the fit before. chinchilla \
 (family 'web'): alpha is 0.400 [0.380, 0.420] and was 0.360 [0.340, 0.380]. In one direction at \
 every date: alpha of chinchilla (family 'web') (rising, 4 dates).
+  [mild] chinchilla (family 'web'): alpha is 0.400 [0.380, 0.420] and was 0.360 [0.340, 0.380] \
+on 2026-03-15 00:00 UTC: outside that interval.
   [no] chinchilla (family 'web'): 0 of 1 parameter inside the interval of the fit before, 4 dates
   [ok] chinchilla (family 'web', alpha = 0.3): 1 of 1 parameter inside the interval of the fit \
 before, 2 dates

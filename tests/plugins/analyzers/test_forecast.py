@@ -116,7 +116,9 @@ def test_the_line_is_solid_inside_the_runs_and_dashed_outside(result: AnalysisRe
         for layer in spec["layer"]
         if "strokeDash" in layer["encoding"]
     )
-    assert dash == {"domain": ["inside", "above"], "range": [[1, 0], [6, 4]]}
+    dashes = dict(zip(dash["domain"], dash["range"], strict=True))
+    assert dashes["inside"] == [1, 0]
+    assert dashes["above"] == [6, 4]
 
 
 def test_a_law_that_does_not_foretell_gives_no_number() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
 from isoflop.errors import TooFewRunsError
-from isoflop.estimation import fit_law
+from isoflop.estimation import FitResult, fit_law
 from isoflop.tables import RunTable
 from isoflop_plugins.laws.data_saturation import DATA_SATURATION
 
@@ -58,21 +58,26 @@ def test_squares_agree_with_scipy() -> None:
     assert fit.params["beta"].value == pytest.approx(found[2], rel=1e-5)
 
 
+@pytest.fixture(scope="module")
+def in_tokens() -> FitResult:
+    """The fit that every other unit is compared with."""
+    return fit_law(DATA_SATURATION, runs_of(noise=0.002), n_boot=0)
+
+
 @settings(max_examples=20)
 @given(scale=st.floats(1e-6, 1e6))
-def test_another_unit_of_tokens_only_rescales_b(scale: float) -> None:
+def test_another_unit_of_tokens_only_rescales_b(in_tokens: FitResult, scale: float) -> None:
     frame = runs_of(noise=0.002).to_pandas()
     units = frame.assign(n_tokens=frame["n_tokens"].astype(float) * scale, x=1.0)
     # Tokens are whole numbers in a table, so the unit stands in another column.
     units = units.rename(columns={"n_tokens": "tokens_scaled"})
-    one = fit_law(DATA_SATURATION, runs_of(noise=0.002), n_boot=0)
     other = fit_law(
         DATA_SATURATION,
         RunTable.from_pandas(units),
         n_boot=0,
         using={"n_tokens": "tokens_scaled"},
     )
-    e, b, beta = one.estimate
+    e, b, beta = in_tokens.estimate
     assert other.estimate == pytest.approx([e, b * scale**beta, beta], rel=1e-5)
 
 

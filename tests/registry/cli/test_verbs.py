@@ -154,7 +154,8 @@ def test_report_writes_files_and_flags_what_is_new_by_exit_code(invoke, registry
     arguments = ("report", "-r", registry, "-o", str(tmp_path / "report"), "--json")
     first = loaded(invoke(*arguments, code=3))
     assert first["headline"]
-    assert first["n_raised"] > 0
+    assert first["n_raised"] == first["metrics"]["n_raised"] > 0
+    assert (first["problems"], first["exit_code"]) == ([], 3)
     assert (tmp_path / "report" / "index.html").stat().st_size > 1000
     again = loaded(invoke(*arguments))
     assert again["n_raised"] == 0
@@ -203,6 +204,16 @@ def test_collect_says_what_comes_next_and_where_the_registry_is(invoke, two_logs
     result = invoke("collect", two_logs, "-r", str(tmp_path / "my registry"))
     assert "Next: `isoflop ls`, then `isoflop report`." in result.stdout
     assert f"export ISOFLOP_REGISTRY='{tmp_path / 'my registry'}'" in result.stdout
+
+
+def test_a_source_that_was_collected_can_be_forgotten(invoke, two_logs, tmp_path):
+    folder = str(tmp_path / "reg")
+    invoke("collect", str(two_logs), "-r", folder)
+    told = invoke("collect", "--forget", str(two_logs), "-r", folder).stdout
+    assert f"no longer read {two_logs}" in told
+    error = invoke("collect", "--forget", str(two_logs), "-r", folder, code=1).stderr
+    assert "There is no collected source" in error
+    assert len(loaded(invoke("ls", "-r", folder, "--json"))) > 0
 
 
 def test_merge_and_split_take_the_names_that_ls_and_sources_show(invoke, two_logs, tmp_path):

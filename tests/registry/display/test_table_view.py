@@ -49,3 +49,16 @@ def test_a_column_of_nullable_integers_with_interval_takes_nulls():
     frame = pd.DataFrame({"n": pd.array([1, None], "Int64"), "n_low": [0.5, np.nan],
                           "n_high": [2.0, np.nan]})  # fmt: skip
     assert [row[0] for row in view(frame).rows] == ["1.00 [0.50, 2.00]", "-"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "text"),
+    [
+        (0.83, np.inf, "5.98 [0.83, inf]"),
+        (-np.inf, np.inf, "5.98 [-inf, inf]"),
+        (0.83, np.nan, "5.979 [?, ?]"),
+    ],
+)
+def test_an_open_end_is_infinite_and_only_a_missing_one_is_not_known(low, high, text):
+    frame = pd.DataFrame({"x": [5.979], "x_low": [low], "x_high": [high]})
+    assert view(frame).rows == ((text,),)

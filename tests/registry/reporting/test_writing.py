@@ -65,8 +65,8 @@ def test_only_the_named_formats_are_written(registry, host, tmp_path):
     assert [p.name for p in write_report(report, tmp_path / "r", host=host, formats=["json"])] == [
         "report.json"
     ]
-    with pytest.raises(UnknownNameError, match="no report format 'pdf'"):
-        write_report(report, tmp_path / "r", host=host, formats=["pdf"])
+    with pytest.raises(UnknownNameError, match="no report format 'docx'"):
+        write_report(report, tmp_path / "r", host=host, formats=["docx"])
 
 
 def test_a_folder_that_cannot_be_written_is_named(registry, host, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from isoflop.drawing.family_panels import shown_words
 from isoflop.estimation import FitResult
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, Figure, Figures
@@ -133,7 +134,7 @@ def _figures(tables: Mapping[str, pd.DataFrame], fits: Sequence[FitResult]) -> F
         "contours": f"Contours of {form}, {where}. Thin lines join N and D of equal loss, which "
         "their label says [nat/token]; the thick one is the efficient frontier, dashed outside the "
         "compute of the runs. Points are runs, colored by tokens per parameter."
-        f"{chinchilla_figures.shown_words(len(fits))}",
+        f"{shown_words(len(fits))}",
         "residuals": f"How far the law is from each run, {where}. A trend with compute means that "
         "the law does not fit.",
         "parameter_draws": f"Exponents of the bootstrap refits, {where}; the cross is the fit to "

@@ -8,16 +8,14 @@ import numpy as np
 
 from isoflop.drawing.end_labels import LINE_HEIGHT, kept_apart
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import BLACK, BLUE, COLORS, GRAY, ORANGE, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 560, 400
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
-_GRAY = "#6B6B6B"
 _MOST_OWN = 6
 _TITLE = {"factor_n": "parameters N", "factor_d": "tokens D"}
 
@@ -43,14 +41,10 @@ def tokens_per_param(table: pd.DataFrame) -> alt.LayerChart:
     y_axis = decade_axis(values, title="Tokens per parameter, D/N [token]", grid=False)
     y = alt.Y("tokens_per_param:Q", scale=y_scale, axis=y_axis)
     color = _color(lines)
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "outside"], range=[[1, 0], [5, 4]]),
-        legend=None,
-    )
+    dash = dashed_outside()
     points = (
         alt.Chart(shown[shown["kind"] == "run"])
-        .mark_point(filled=True, size=22, opacity=0.45, color="#333333")
+        .mark_point(filled=True, size=22, opacity=0.45, color=BLACK)
         .encode(x=x, y=y, tooltip=["run:N", "family:N", "flops:Q", "tokens_per_param:Q"])
     )
     band = (
@@ -116,7 +110,7 @@ def growth(table: pd.DataFrame) -> alt.LayerChart:
     )
     color = alt.Color(
         "what:N",
-        scale=alt.Scale(domain=list(_TITLE.values()), range=["#0072B2", "#E69F00"]),
+        scale=alt.Scale(domain=list(_TITLE.values()), range=[BLUE, ORANGE]),
         legend=alt.Legend(title=None, orient="top"),
     )
     bar = base.mark_bar().encode(
@@ -148,7 +142,7 @@ def _color(lines: pd.DataFrame) -> Any:
 
     own = list(dict.fromkeys(lines.loc[lines["is_own"], "label"]))
     others = list(dict.fromkeys(lines.loc[~lines["is_own"], "label"]))
-    colors = [*_COLORS[: len(own)], *([_GRAY] * len(others))]
+    colors = [*COLORS[: len(own)], *([GRAY] * len(others))]
     scale = alt.Scale(domain=[*own, *others], range=colors)
     return alt.Color("label:N", scale=scale, legend=None)
 

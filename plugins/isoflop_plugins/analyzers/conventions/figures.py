@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isoflop.drawing.palette import COLORS, GRAY
+
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _STEP = 460, 20
 _MOST_GROUPS = 7
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 
 def exponents(table: pd.DataFrame) -> alt.LayerChart:
@@ -28,7 +28,7 @@ def exponents(table: pd.DataFrame) -> alt.LayerChart:
     shown = _grouped(table)
     names = list(dict.fromkeys(shown["group"]))
     legend = alt.Legend(title=None, orient="top", labelLimit=300) if len(names) > 1 else None
-    colors = alt.Scale(domain=names, range=list(_COLORS))
+    colors = alt.Scale(domain=names, range=list(COLORS))
     base = alt.Chart(shown).encode(
         y=alt.Y(
             "convention:N",
@@ -48,7 +48,7 @@ def exponents(table: pd.DataFrame) -> alt.LayerChart:
     rules = base.mark_rule(strokeWidth=1.5).encode(
         x=alt.X("exponent_n_low:Q", scale=x_scale), x2="exponent_n_high:Q"
     )
-    equal = alt.Chart(alt.Data(values=[{"x": 0.5}])).mark_rule(color="#999999").encode(x="x:Q")
+    equal = alt.Chart(alt.Data(values=[{"x": 0.5}])).mark_rule(color=GRAY).encode(x="x:Q")
     return alt.layer(equal, rules, points).properties(width=_WIDTH, height={"step": _STEP})
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.log_legends import log_color
+from isoflop.drawing.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
@@ -13,9 +15,6 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT = 640, 380
 _HALF = 290
 _COMPUTE = "Training compute C = 6ND [FLOP]"
-_COUNT = "replace(format(datum.value, '.1~s'), 'G', 'B')"
-_LINE = "#D55E00"
-"""Vermilion of Okabe and Ito 2008, Color universal design: apart from viridis for all eyes."""
 
 
 def curves(table: pd.DataFrame) -> alt.LayerChart:
@@ -42,11 +41,7 @@ def curves(table: pd.DataFrame) -> alt.LayerChart:
         scale=log_scale(shown["loss"]),
         axis=alt.Axis(title="Loss [nat/token]", format=".2~f", tickCount=6),
     )
-    color = alt.Color(
-        "n_params:Q",
-        scale=alt.Scale(type="log", scheme="viridis"),
-        legend=alt.Legend(title="N", tickCount=4, labelExpr=_COUNT),
-    )
+    color = log_color("n_params", runs["n_params"], title="Parameters N [1]", number_format=".2~s")
     thin = (
         alt.Chart(runs)
         .mark_line(strokeWidth=1, opacity=0.6, clip=True)
@@ -54,8 +49,8 @@ def curves(table: pd.DataFrame) -> alt.LayerChart:
     )
     line = (
         alt.Chart(lowest.assign(where=lowest["segment"].str.split(" ").str[0]))
-        .mark_line(strokeWidth=2.5, color=_LINE, clip=True)
-        .encode(x=x, y=y, strokeDash=_dash("where"), detail=["family:N", "segment:N"])
+        .mark_line(strokeWidth=2.5, color=VERMILION, clip=True)
+        .encode(x=x, y=y, strokeDash=dashed_outside("where"), detail=["family:N", "segment:N"])
     )
     return alt.layer(thin, line).properties(width=_WIDTH, height=_HEIGHT)
 
@@ -87,7 +82,7 @@ def _growth_of(table: pd.DataFrame, name: str, title: str) -> alt.LayerChart:
     y = alt.Y(f"{name}:Q", scale=scale, axis=decade_axis(values, title=title))
     color = alt.Color(
         "family:N",
-        scale=alt.Scale(range=[_LINE, "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#000000"]),
+        scale=alt.Scale(range=[VERMILION, BLUE, GREEN, PURPLE, ORANGE, BLACK]),
         legend=alt.Legend(title="Family") if len(table["family"].unique()) > 1 else None,
     )
     layers: list[Any] = []
@@ -101,7 +96,7 @@ def _growth_of(table: pd.DataFrame, name: str, title: str) -> alt.LayerChart:
     layers.append(
         alt.Chart(line)
         .mark_line(strokeWidth=2, clip=True)
-        .encode(x=x, y=y, color=color, strokeDash=_dash("segment"), detail=["segment:N"])
+        .encode(x=x, y=y, color=color, strokeDash=dashed_outside(), detail=["segment:N"])
     )
     layers.append(
         alt.Chart(steps)
@@ -109,12 +104,3 @@ def _growth_of(table: pd.DataFrame, name: str, title: str) -> alt.LayerChart:
         .encode(x=x, y=y, color=color, tooltip=["family:N", "flops:Q", "n_params:Q", "n_tokens:Q"])
     )
     return alt.layer(*layers).properties(width=_HALF, height=_HALF)
-
-
-def _dash(field: str) -> alt.StrokeDash:
-    import altair as alt
-
-    domain, dash = ["inside", "outside", "below", "above"], [6, 4]
-    return alt.StrokeDash(
-        f"{field}:N", scale=alt.Scale(domain=domain, range=[[1, 0], dash, dash, dash]), legend=None
-    )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import by_name, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 600, 320
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 _EPOCHS = "Epochs, tokens seen over distinct tokens [1]"
 
@@ -37,12 +36,8 @@ def worth(table: pd.DataFrame) -> alt.LayerChart:
         scale=scale,
         axis=alt.Axis(title="Worth of all tokens seen, D'/D [1]", format=".0%"),
     )
-    color = _by_family(fits)
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )
+    color, _ = by_name("family", fits["family"], title="Family")
+    dash = dashed_outside()
     band = (
         alt.Chart(fits)
         .mark_area(opacity=0.16)
@@ -80,7 +75,7 @@ def residuals(table: pd.DataFrame) -> alt.LayerChart:
                 scale=alt.Scale(nice=False, padding=8),
                 axis=alt.Axis(title="Predicted over measured loss, less 1 [1]", format=".1%"),
             ),
-            color=_by_family(table),
+            color=by_name("family", table["family"], title="Family")[0],
             tooltip=["run:N", "family:N", "epochs:Q", "n_params:Q", "residual:Q"],
         )
     )
@@ -92,13 +87,3 @@ def _epochs(values: pd.Series[Any]) -> Any:
     import altair as alt
 
     return alt.X("epochs:Q", scale=log_scale(values), axis=decade_axis(values, title=_EPOCHS))
-
-
-def _by_family(table: pd.DataFrame) -> Any:
-    """Return color by family, with a legend where there are several."""
-    import altair as alt
-
-    names = sorted(table["family"].unique())
-    legend = None if len(names) < 2 else alt.Legend(title="Family", labelLimit=240)
-    scale = alt.Scale(domain=names, range=list(_COLORS))
-    return alt.Color("family:N", scale=scale, legend=legend)

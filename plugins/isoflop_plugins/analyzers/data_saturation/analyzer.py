@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isoflop.drawing.family_panels import shown_words
 from isoflop.errors import SchemaError
 from isoflop.estimation.variables import fitted_values
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
@@ -186,7 +187,7 @@ def _figures(
         f"{', loss on ' + ', '.join(losses) if losses else ''}. Points are runs; lines are "
         "E_N + B/D^beta, dashed beyond the most tokens seen; bands hold them at "
         f"{100 * settings['level']:g} %. Minimized: {fits[0].settings.objective_words}. {_SOURCE}."
-        f"{data_saturation_figures.shown_words(len({one.item.family for one in found}))}"
+        f"{shown_words(len({one.item.family for one in found}))}"
     )
     draw = data_saturation_figures.loss_vs_tokens
     return Figures((

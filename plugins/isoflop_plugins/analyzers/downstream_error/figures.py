@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isoflop.drawing.palette import by_name, dashed_outside
+
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 640, 360
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 
 def error_vs_loss(table: pd.DataFrame) -> alt.LayerChart:
@@ -23,25 +23,20 @@ def error_vs_loss(table: pd.DataFrame) -> alt.LayerChart:
     """
     import altair as alt
 
-    names = sorted(set(table["family"]))
-    legend = alt.Legend(title="Family", labelLimit=240, symbolOpacity=1)
-    shown = legend if len(names) > 1 else None
-    color = alt.Color("family:N", scale=alt.Scale(domain=names, range=list(_COLORS)), legend=shown)
-    shape = alt.Shape("family:N", scale=alt.Scale(domain=names), legend=shown)
+    color, shape = by_name("family", table["family"], title="Family")
     hugging = alt.Scale(zero=False, nice=False, padding=8)
     x = alt.X("loss:Q", scale=hugging, axis=alt.Axis(title="Loss [nat/token]"))
     # The end points of bands outside the runs may run off; the runs and lines decide.
     low, high = float(table["error"].min()), float(table["error"].max())
     scale = alt.Scale(domain=[low - 0.05 * (high - low), high + 0.05 * (high - low)], nice=False)
     y = alt.Y("error:Q", scale=scale, axis=alt.Axis(title="Average task error [1]"))
-    dash = alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]])
     base = alt.Chart(table)
     lines = base.transform_filter("datum.kind === 'line'")
     band = lines.mark_area(opacity=0.16, clip=True).encode(
         x=x, y=alt.Y("error_low:Q", scale=scale), y2="error_high:Q", color=color, detail="segment:N"
     )
     line = lines.mark_line(strokeWidth=2, clip=True).encode(
-        x=x, y=y, color=color, strokeDash=alt.StrokeDash("segment:N", scale=dash, legend=None)
+        x=x, y=y, color=color, strokeDash=dashed_outside()
     )
     points = (
         base.transform_filter("datum.kind === 'run'")

@@ -11,7 +11,12 @@ from isoflop.estimate import Estimate
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, Figure, Figures, Finding
 from isoflop_plugins.analyzers.emergence.curves import SCALES, score_curves
-from isoflop_plugins.analyzers.emergence.figures import curves_chart, width_chart
+from isoflop_plugins.analyzers.emergence.figures import (
+    MOST_POINTS,
+    curve_table,
+    key_of,
+    width_chart,
+)
 from isoflop_plugins.analyzers.emergence.measures import EmergenceOptions, measure
 from isoflop_plugins.analyzers.emergence.verdicts import Verdict, judge, position_in_x, scale_text
 
@@ -54,7 +59,7 @@ def analyze_emergence(
     settings = _settings(options)
     curves, left_out = score_curves(table, x=options["x"])
     verdicts = judge(measure(curves, settings), settings)
-    frame = _frame(verdicts, settings)
+    tables = {"verdicts": _frame(verdicts, settings), "curves": _curves(verdicts, settings)}
     return AnalysisResult(
         name="emergence",
         title="Emergence",
@@ -62,8 +67,8 @@ def analyze_emergence(
         source=f"{_SOURCE}. Data: {table.source or 'scores as given'}.",
         checks=_checks(verdicts),
         findings=_findings(verdicts, settings),
-        tables={"verdicts": frame},
-        figures=_figures(verdicts, settings, source=table.source),
+        tables=tables,
+        figures=_figures(verdicts, tables, settings, source=table.source),
         left_out=left_out,
         numbers={},
     )
@@ -103,6 +108,20 @@ _COLUMNS = (
     "breakthroughness", "linearity", "reason", "n_points", "n_examples", "chance_level", "x",
     "onset", "floor", "n_shot",
 )  # fmt: skip
+
+
+def _curves(verdicts: Sequence[Verdict], options: EmergenceOptions) -> pd.DataFrame:
+    """Return points and sigmoids of the tasks, each strict metric followed by its twin."""
+    some = [v for v in verdicts if v.measures.curve.score.size >= 2]
+    rank = {(k.family, k.task): i for i, v in reversed(list(enumerate(sorted(some, key=_interest))))
+            if (k := v.measures.curve.key)}  # fmt: skip
+    by_task = sorted(
+        some, key=lambda v: rank[v.measures.curve.key.family, v.measures.curve.key.task]
+    )
+    frame = curve_table(by_task, level=options.level)
+    unit = _units(options.x)["onset_x"]
+    frame.attrs["units"] = {"x": unit} | dict.fromkeys(("score", "score_low", "score_high"), "1")
+    return frame
 
 
 def _units(x: str) -> dict[str, str]:
@@ -261,7 +280,15 @@ def _interest(v: Verdict) -> tuple[int, int, float, str]:
     return (_INTEREST.index(v.word), 0 if v.onset else 1, -amplitude, v.measures.curve.key.text())
 
 
-def _figures(verdicts: Sequence[Verdict], options: EmergenceOptions, *, source: str) -> Figures:
+def _figures(
+    verdicts: Sequence[Verdict],
+    tables: Mapping[str, pd.DataFrame],
+    options: EmergenceOptions,
+    *,
+    source: str,
+) -> Figures:
+    from isoflop.figures.task_scores import draw_score_panels
+
     drawable = [v for v in verdicts if v.measures.curve.score.size >= 2 and v.measures.width]
     shown = sorted(_hard(drawable), key=_interest)[:9]
     if not shown:
@@ -269,6 +296,8 @@ def _figures(verdicts: Sequence[Verdict], options: EmergenceOptions, *, source: 
     where = f" Data: {source}." if source else ""
     level = f"{options.level:.0%}"
     rising = [v for v in sorted(_hard(drawable), key=_interest) if v.rises][:25]
+    most = max(v.measures.curve.score.size for v in shown)
+    thinned = f" At most {MOST_POINTS} points of a task are drawn." if most > MOST_POINTS else ""
     figures = [
         Figure(
             name="emergence_curves",
@@ -276,10 +305,12 @@ def _figures(verdicts: Sequence[Verdict], options: EmergenceOptions, *, source: 
                 f"Score against scale, the {len(shown)} tasks of most interest out of "
                 f"{len(_hard(verdicts))}. Points are models with {level} intervals, the line is "
                 "the best sigmoid, the dashed one a metric with partial credit, the dotted one the "
-                f"floor, the vertical line the break of an abrupt rise.{where}"
+                f"floor, the vertical line the break of an abrupt rise.{thinned}{where}"
             ),
             table="verdicts",
-            build=lambda: curves_chart(shown, verdicts, x=options.x, level=options.level),
+            build=lambda: draw_score_panels(
+                tables["curves"], tables["verdicts"], [key_of(v) for v in shown]
+            ),
         )
     ]
     if rising:
@@ -288,8 +319,8 @@ def _figures(verdicts: Sequence[Verdict], options: EmergenceOptions, *, source: 
                 name="width",
                 caption=(
                     f"Width of the rise of {len(rising)} tasks with {level} intervals; left of the "
-                    f"line at {options.null_width_decades:g} decades a rise is abrupt. An arrow "
-                    f"end means that no bound was found.{where}"
+                    f"line (at {options.null_width_decades:g} in decades) a rise is abrupt. An "
+                    f"arrow end means that no bound was found.{where}"
                 ),
                 table="verdicts",
                 build=lambda: width_chart(rising, null_width=options.null_width_decades),

@@ -5,134 +5,75 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import BLUE, GRAY, GREEN, ORANGE, PURPLE, VERMILION
+from isoflop.figures.task_scores import CURVES
 from isoflop_plugins.analyzers.emergence.measures import Measures
 from isoflop_plugins.analyzers.emergence.verdicts import Verdict, position_in_x
 
 if TYPE_CHECKING:
     import altair as alt
+    import pandas as pd
 
-_BLUE, _ORANGE, _GREEN, _GRAY = "#0072B2", "#D55E00", "#009E73", "#6b6b6b"
-"""Colors that color-blind readers can tell apart (M. Okabe and K. Ito, 2008)."""
-
-_AXIS = {
-    "flops": "training compute [FLOPs]",
-    "n_params": "parameters",
-    "n_tokens": "training tokens",
-    "loss": "loss [nat/token], smaller models left",
-}
+_MOST_CURVES, MOST_POINTS, _FIT_POINTS = 40, 150, 25
 _NARROWEST, _WIDEST = 0.05, 25.0
 
 
-def curves_chart(
-    shown: Sequence[Verdict], verdicts: Sequence[Verdict], *, x: str, level: float
-) -> alt.TopLevelMixin:
-    """Return small multiples of score over scale, one panel a task.
+def curve_table(verdicts: Sequence[Verdict], *, level: float) -> pd.DataFrame:
+    """Return points and best sigmoids of curves of scores, one point a row.
 
     Parameters
     ----------
-    shown : sequence of Verdict
-        Panels, in order; not empty, each with a fitted curve.
     verdicts : sequence of Verdict
-        All verdicts, to find metrics with partial credit of the same tasks.
-    x : str
-        Scale on the axis.
+        Those of most interest first: of more than 40 the rest is left out, and of a curve of more
+        than 150 points as many at even ranks of scale are kept.
     level : float
         Level of the intervals of the points. [1]
     """
-    import altair as alt
     import pandas as pd
 
-    rows = [r for v in shown for r in _panel_rows(v, verdicts, level=level)]
-    frame = pd.DataFrame(rows)
-    base = alt.Chart(frame)
-    scale = _x_axis([v.measures.curve.x for v in shown], x)
-    y = alt.Y("y:Q", title="score [fraction]", scale=alt.Scale(domain=[0, 1]))
-    layered = alt.layer(*_layers(base, scale, y, set(frame["series"]))).properties(
-        width=215, height=140
-    )
-    order = [_panel(v) for v in shown]
-    facet = alt.Facet(
-        "panel:N", title=None, sort=order, header=alt.Header(labelFontSize=11, labelLimit=205)
-    )
-    return layered.facet(facet=facet, columns=min(3, len(order)))
+    rows: list[dict[str, object]] = []
+    for v in verdicts[:_MOST_CURVES]:
+        rows += _curve_rows(v, level=level)
+    return pd.DataFrame(rows, columns=list(CURVES))
 
 
-def _layers(base: Any, x: Any, y: Any, series: set[str]) -> list[Any]:
-    import altair as alt
-
-    legend = alt.Legend(orient="bottom") if "partial credit" in series else None
-    domain = ["score", "partial credit"]
-    shape = alt.Shape(
-        "series:N",
-        title=None,
-        scale=alt.Scale(domain=domain, range=["circle", "diamond"]),
-        legend=legend,
-    )
-    color = alt.Color(
-        "series:N",
-        title=None,
-        scale=alt.Scale(domain=domain, range=[_BLUE, _ORANGE]),
-        legend=legend,
-    )
-
-    def part(name: str) -> Any:
-        return base.transform_filter(f"datum.part == '{name}'")
-
-    points = base.transform_filter("datum.part == 'point' || datum.part == 'twin'")
-    return [
-        part("floor").mark_line(color=_GRAY, strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=y),
-        part("twin").mark_line(color=_ORANGE, strokeDash=[6, 3], strokeWidth=1.2).encode(x=x, y=y),
-        part("fit").mark_line(color=_BLUE, strokeWidth=1.6).encode(x=x, y=y),
-        part("break")
-        .mark_line(color=_GREEN, strokeWidth=1.4, strokeDash=[8, 2])
-        .encode(x=x, y=y, detail="series:N"),
-        part("point").mark_rule(color=_BLUE).encode(x=x, y="low:Q", y2="high:Q"),
-        points.mark_point(filled=True, size=34, opacity=1).encode(
-            x=x, y=y, shape=shape, color=color, tooltip=["x:Q", "y:Q", "low:Q", "high:Q"]
-        ),
-    ]
-
-
-def _panel(v: Verdict) -> str:
-    key = v.measures.curve.key
-    shots = f", {key.n_shot}-shot" if key.n_shot is not None else ""
-    family = f", {key.family}" if key.family else ""
-    return f"{key.task}: {v.word.replace('_', ' ')}{shots}{family}"
-
-
-def _panel_rows(
-    v: Verdict, verdicts: Sequence[Verdict], *, level: float
-) -> Iterator[dict[str, object]]:
-    m, panel = v.measures, _panel(v)
-    curve = m.curve
-
-    def row(part: str, at: float, height: float, series: str = "score") -> dict[str, object]:
-        return {"panel": panel, "part": part, "series": series, "x": at, "y": height}
-
+def _curve_rows(v: Verdict, *, level: float) -> Iterator[dict[str, object]]:
+    m, curve = v.measures, v.measures.curve
+    shots = math.nan if curve.key.n_shot is None else float(curve.key.n_shot)
+    shared = {"family": curve.key.family, "task": curve.key.task, "metric": curve.key.metric,
+              "n_shot": shots, "is_continuous": curve.is_continuous}  # fmt: skip
     low, high = _interval(m, level)
-    for at, score, a, b in zip(curve.x, curve.score, low, high, strict=True):
-        yield row("point", at, score) | {"low": a, "high": b}
-    twin = _twin(v, verdicts)
-    if twin is not None:
-        for at, score in zip(twin.curve.x, twin.curve.score, strict=True):
-            yield row("twin", at, score, "partial credit")
-    ends = np.linspace(curve.decades[0], curve.decades[-1], 81)
-    if m.width is not None and v.rises:
-        for d, height in zip(ends, np.clip(m.width.predict(ends), 0, 1), strict=True):
-            yield row("fit", position_in_x(curve, d), height)
-    for end in (curve.x[0], curve.x[-1]):
-        yield row("floor", end, min(max(m.floor, 0.0), 1.0))
-    if m.width is not None and v.word == "abrupt":
-        at = position_in_x(curve, m.width.center)
-        if min(curve.x) <= at <= max(curve.x):
-            yield row("break", at, 0.0)
-            yield row("break", at, 1.0)
+    for i in _spread(curve.x):
+        yield {**shared, "kind": "point", "x": curve.x[i], "score": curve.score[i],
+               "score_low": low[i], "score_high": high[i]}  # fmt: skip
+    if m.width is None or not v.rises:
+        return
+    ends = curve.decades[0], curve.decades[-1]
+    rise = m.width.center + m.width.width * np.linspace(-1.0, 1.0, _FIT_POINTS)
+    places = np.unique(np.clip(np.concatenate([np.linspace(*ends, _FIT_POINTS), rise]), *ends))
+    fitted = m.width.predict(places)
+    # A sigmoid may leave the fractions where no point holds it.
+    fitted = np.clip(fitted, 0.0, 1.0) if curve.score.min() >= 0 else fitted
+    for d, height in zip(places, fitted, strict=True):
+        yield {**shared, "kind": "fit", "x": position_in_x(curve, d), "score": height}
+
+
+def _spread(x: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the indices of all points, or of as many as are drawn: ends kept, evenly by rank."""
+    order = np.argsort(x, kind="stable")
+    ranks = np.linspace(0, x.size - 1, min(x.size, MOST_POINTS)).round().astype(np.int64)
+    return order[ranks]
+
+
+def key_of(v: Verdict) -> tuple[str, str, str, float]:
+    """Return what names a curve in the tables: family, task, metric, shots."""
+    key = v.measures.curve.key
+    return key.family, key.task, key.metric, math.nan if key.n_shot is None else float(key.n_shot)
 
 
 def _interval(m: Measures, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -147,25 +88,9 @@ def _interval(m: Measures, level: float) -> tuple[NDArray[np.float64], NDArray[n
     counted = ~np.isnan(items)
     low = np.where(counted, middle - half, score - deviation)
     high = np.where(counted, middle + half, score + deviation)
-    return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
-
-
-def _twin(v: Verdict, verdicts: Sequence[Verdict]) -> Measures | None:
-    key = v.measures.curve.key
-    for other in verdicts:
-        o = other.measures.curve
-        same = (o.key.family, o.key.task, o.key.n_shot) == (key.family, key.task, key.n_shot)
-        if same and o.is_continuous and o.key != key and o.score.size:
-            return other.measures
-    return None
-
-
-def _x_axis(scales: Sequence[NDArray[np.float64]], x: str) -> Any:
-    import altair as alt
-
-    every = np.concatenate(scales)
-    scale, axis = log_scale(every, reverse=x == "loss"), decade_axis(every, grid=False)
-    return alt.X("x:Q", title=_AXIS[x], scale=scale, axis=axis)
+    if score.size and score.min() >= 0.0 and score.max() <= 1.0:
+        return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
+    return low, high
 
 
 def width_chart(shown: Sequence[Verdict], *, null_width: float) -> alt.TopLevelMixin:
@@ -201,7 +126,7 @@ def width_chart(shown: Sequence[Verdict], *, null_width: float) -> alt.TopLevelM
     base = alt.Chart(frame)
     ends = alt.Chart(pd.DataFrame({"width": [null_width]}))
     return alt.layer(
-        ends.mark_rule(color=_GRAY, strokeDash=[4, 3]).encode(x=x),
+        ends.mark_rule(color=GRAY, strokeDash=[4, 3]).encode(x=x),
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=hue),
         base.transform_filter("datum.open_low")
         .mark_point(shape="triangle-left", filled=True, size=60)
@@ -220,12 +145,12 @@ def width_chart(shown: Sequence[Verdict], *, null_width: float) -> alt.TopLevelM
 
 
 _HUES = {
-    "abrupt": _ORANGE,
-    "metric induced": "#CC79A7",
-    "onset": _BLUE,
-    "unresolved": _GRAY,
-    "steep": "#E69F00",
-    "smooth": _GREEN,
+    "abrupt": VERMILION,
+    "metric induced": PURPLE,
+    "onset": BLUE,
+    "unresolved": GRAY,
+    "steep": ORANGE,
+    "smooth": GREEN,
 }
 _SHAPES = {
     "abrupt": "diamond",

@@ -19,6 +19,7 @@ from isoflop_plugins.analyzers.extrapolation.curves import (
     check_axes,
     family_curve,
 )
+from isoflop_plugins.analyzers.extrapolation.figures import capitalized, named
 from isoflop_plugins.analyzers.extrapolation.words import checks, verdict
 
 if TYPE_CHECKING:
@@ -138,10 +139,10 @@ def _figures(
         (
             Figure(
                 name="curve",
-                caption=f"{axes.y} against {axes.x}, {where}. Points are runs, hollow where they "
-                "were held out to choose the law; the line is the law of smallest held-out error, "
-                f"fitted to all, dashed beyond the runs, its band at {100 * level:g} %; the dotted "
-                f"line carries the last value on. {_SOURCE}.",
+                caption=f"{capitalized(named(axes.y))} against {named(axes.x)}, {where}. Points "
+                "are runs, hollow where they were held out to choose the law; the line is the law "
+                "of smallest held-out error, fitted to all, dashed beyond the runs, its band at "
+                f"{100 * level:g} %; the dotted line carries the last value on. {_SOURCE}.",
                 table="forecast",
                 build=lambda: extrapolation_figures.curve(made["forecast"], x=axes.x, y=axes.y),
             ),

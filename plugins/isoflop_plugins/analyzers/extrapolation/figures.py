@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import BLUE, by_name, dashed_outside
 from isoflop_plugins.laws.column_units import unit_of
 
 if TYPE_CHECKING:
@@ -14,12 +15,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT, _ROW = 640, 360, 22
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 _DECADE = 10.0
 _NAMES = {
-    "flops_6nd": "Training compute C = 6ND", "flops": "Training compute C", "loss": "Loss",
-    "n_tokens": "Training tokens D", "n_params": "Parameters N",
+    "flops_6nd": "training compute C = 6ND", "flops": "training compute C",
+    "n_tokens": "training tokens D", "n_params": "parameters N",
 }  # fmt: skip
 
 
@@ -43,19 +42,8 @@ def curve(table: pd.DataFrame, *, x: str, y: str) -> alt.LayerChart:
     drawn = table[["y", "y_low", "y_high"]].to_numpy().ravel()
     scale, axis = _upward(drawn[drawn > 0], _title(y))
     up = alt.Y("y:Q", scale=scale, axis=axis)
-    families = sorted(table["family"].unique())
-    color = alt.Color(
-        "family:N",
-        scale=alt.Scale(domain=families, range=list(_COLORS)),
-        legend=None
-        if len(families) < 2
-        else alt.Legend(title="Family", labelLimit=240, symbolOpacity=1),
-    )
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "above"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )
+    color, _ = by_name("family", table["family"], title="Family")
+    dash = dashed_outside()
     band = (
         alt.Chart(law)
         .mark_area(opacity=0.18)
@@ -113,11 +101,11 @@ def held_out_error(table: pd.DataFrame) -> alt.VConcatChart:
         )
         points = (
             alt.Chart(own)
-            .mark_point(size=90, strokeWidth=2, color=_COLORS[0])
+            .mark_point(size=90, strokeWidth=2, color=BLUE)
             .encode(
                 x=across,
                 y=alt.Y("law:N", sort=list(own["law"]), axis=alt.Axis(title=None, grid=True)),
-                fill=alt.condition("datum.chosen", alt.value(_COLORS[0]), alt.value("white")),
+                fill=alt.condition("datum.chosen", alt.value(BLUE), alt.value("white")),
                 tooltip=["law:N", "error:Q", "n_parameters:Q", "status:N", "reason:N"],
             )
         )
@@ -137,4 +125,14 @@ def _upward(values: NDArray[np.float64], title: str) -> tuple[alt.Scale, alt.Axi
 
 def _title(column: str) -> str:
     """Return quantity and unit of an axis."""
-    return f"{_NAMES.get(column, column)} [{unit_of(column)}]"
+    return f"{capitalized(named(column))} [{unit_of(column)}]"
+
+
+def named(column: str) -> str:
+    """Return a column in words, in lower case but for its symbol."""
+    return _NAMES.get(column, column)
+
+
+def capitalized(words: str) -> str:
+    """Return words with the first letter large; `str.capitalize` would make symbols small."""
+    return f"{words[:1].upper()}{words[1:]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import BLUE, by_name, dashed_outside
 from isoflop_plugins.analyzers.forecast.tables import unit_of
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WIDTH, _HEIGHT = 640, 360
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 _COMPUTE = "Training compute C = 6ND [FLOP]"
 _OWN, _CARRIED = "law", "carry the lowest"
@@ -39,7 +38,7 @@ def forecast(table: pd.DataFrame, column: str) -> alt.LayerChart:
     unit = unit_of(column)
     title = f"{column.capitalize().replace('_', ' ')}{f' [{unit}]' if unit else ''}"
     y = alt.Y("value:Q", scale=scale, axis=alt.Axis(title=title))
-    color, shape = _by_family(table)
+    color, shape = by_name("family", table["family"], title="Family")
     points = (
         alt.Chart(runs)
         .mark_point(filled=True, size=36, opacity=0.75)
@@ -48,10 +47,7 @@ def forecast(table: pd.DataFrame, column: str) -> alt.LayerChart:
             tooltip=["run:N", "family:N", "flops:Q", "n_params:Q", "n_tokens:Q", "value:Q"],
         )
     )  # fmt: skip
-    dash = alt.StrokeDash(
-        "segment:N", scale=alt.Scale(domain=["inside", "above"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )  # fmt: skip
+    dash = dashed_outside()
     line = (
         alt.Chart(law)
         .mark_line(strokeWidth=2)
@@ -111,7 +107,7 @@ def _errors(table: pd.DataFrame, title: str) -> alt.LayerChart:
             axis=alt.Axis(title="Mean error [1]", format=".1%"),
         ),
         color=alt.Color(
-            "who:N", scale=alt.Scale(domain=kinds, range=[_COLORS[0], "gray"]), legend=legend
+            "who:N", scale=alt.Scale(domain=kinds, range=[BLUE, "gray"]), legend=legend
         ),
         detail="family:N",
     )
@@ -139,14 +135,3 @@ def _band(
         .encode(x=x, y=alt.Y(f"{low}:Q", scale=scale), y2=f"{high}:Q", color=color)
     )
     return chart
-
-
-def _by_family(table: pd.DataFrame) -> tuple[Any, Any]:
-    """Return color and shape by family, with one legend, or none for one family."""
-    import altair as alt
-
-    names = sorted(table["family"].unique())
-    legend = alt.Legend(title="Family", labelLimit=240, symbolOpacity=1)
-    shown = None if len(names) < 2 else legend
-    color = alt.Color("family:N", scale=alt.Scale(domain=names, range=list(_COLORS)), legend=shown)
-    return color, alt.Shape("family:N", scale=alt.Scale(domain=names), legend=shown)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isoflop.drawing.palette import BLUE, ORANGE
 from isoflop.estimate import Estimate
 from isoflop.hookspecs import AnalysisContext, Analyzer
 from isoflop.results import AnalysisResult, Figure, Figures, Finding
@@ -209,7 +210,7 @@ def nulls_chart(nulls: pd.DataFrame) -> alt.Chart:
     ).melt(id_vars="column", value_vars=["explained", "unexplained"], var_name="reason_is")
     words = {"explained": "reason recorded", "unexplained": "the source did not say it"}
     rows = rows.assign(reason_is=rows["reason_is"].map(words))
-    colors = alt.Scale(domain=list(words.values()), range=["#0072B2", "#E69F00"])
+    colors = alt.Scale(domain=list(words.values()), range=[BLUE, ORANGE])
     return (
         alt.Chart(rows)
         .mark_bar()

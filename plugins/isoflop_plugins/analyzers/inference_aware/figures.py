@@ -8,14 +8,13 @@ import numpy as np
 
 from isoflop.drawing.end_labels import LINE_HEIGHT, kept_apart
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import COLORS, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 560, 320
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 _DEMAND = "Inference tokens over the model's life [token]"
 
@@ -58,12 +57,8 @@ def _lines(curve: pd.DataFrame, name: str, scale: Any, axis: Any) -> alt.LayerCh
     )
     y = alt.Y(f"{name}:Q", scale=scale, axis=axis)
     names = list(dict.fromkeys(curve["quality"]))
-    color = alt.Color("quality:N", scale=alt.Scale(domain=names, range=list(_COLORS)), legend=None)
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )
+    color = alt.Color("quality:N", scale=alt.Scale(domain=names, range=list(COLORS)), legend=None)
+    dash = dashed_outside()
     line = (
         alt.Chart(curve)
         .mark_line(strokeWidth=2, clip=True)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import by_name, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 250, 300
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 
 _TITLES = {
     "N": "Parameters N [1]",
@@ -50,7 +49,7 @@ def _panel(table: pd.DataFrame, axis: str, *, titled: bool) -> alt.LayerChart:
     losses = table["loss"]
     y_axis = alt.Axis(values=_LOSSES, title="Loss [nat/token]" if titled else None)
     y = alt.Y("loss:Q", scale=log_scale(losses), axis=y_axis)
-    color, shape = _by_family(table)
+    color, shape = by_name("family", table["family"], title="Family")
     tips = ["run:N", "family:N", "x:Q", "loss:Q"]
     beaten = (
         alt.Chart(part[part["kind"] == "beaten"])
@@ -78,18 +77,11 @@ def _panel(table: pd.DataFrame, axis: str, *, titled: bool) -> alt.LayerChart:
         alt.Chart(lines)
         .mark_line(clip=True)
         .encode(
-            x=x, y=y, color=color, strokeDash=_dashes(), strokeWidth=_widths(),
+            x=x, y=y, color=color, strokeDash=dashed_outside(), strokeWidth=_widths(),
             detail=["segment:N", "form:N"],
         )
     )  # fmt: skip
     return alt.layer(band, beaten, line, runs).properties(width=_WIDTH, height=_HEIGHT)
-
-
-def _dashes() -> Any:
-    import altair as alt
-
-    scale = alt.Scale(domain=["inside", "above"], range=[[1, 0], [5, 4]])
-    return alt.StrokeDash("segment:N", scale=scale, legend=None)
 
 
 def _widths() -> Any:
@@ -100,15 +92,3 @@ def _widths() -> Any:
         scale=alt.Scale(domain=list(_FORMS), range=[1.0, 2.8]),
         legend=alt.Legend(title="Line", symbolType="stroke"),
     )
-
-
-def _by_family(table: pd.DataFrame) -> tuple[Any, Any]:
-    """Return color and shape by family, with one legend, or none for one family."""
-    import altair as alt
-
-    names = sorted(table["family"].unique())
-    legend = alt.Legend(title="Family", labelLimit=240, symbolOpacity=1, symbolType="circle")
-    shown = None if len(names) < 2 else legend
-    scale = alt.Scale(domain=names, range=list(_COLORS))
-    color = alt.Color("family:N", scale=scale, legend=shown)
-    return color, alt.Shape("family:N", scale=alt.Scale(domain=names), legend=shown)

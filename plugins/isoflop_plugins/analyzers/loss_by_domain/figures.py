@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import COLORS, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 250, 300
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
 _SHAPES = ("circle", "square", "triangle-up", "cross", "diamond", "triangle-down", "triangle-left")
 
 _TITLES = {
@@ -20,7 +19,7 @@ _TITLES = {
     "D": "Training tokens D [token]",
     "C": "Training compute C [FLOP]",
 }
-MOST_DOMAINS = len(_COLORS)
+MOST_DOMAINS = len(COLORS)
 """Data sets of a family that one chart can tell apart; the table has all."""
 
 
@@ -68,12 +67,11 @@ def _panel(table: pd.DataFrame, axis: str, *, names: list[str], titled: bool) ->
             color=color, detail="segment:N",
         )
     )  # fmt: skip
-    dash = alt.Scale(domain=["inside", "above"], range=[[1, 0], [5, 4]])
     line = (
         alt.Chart(lines)
         .mark_line(strokeWidth=1.8, clip=True)
         .encode(
-            x=x, y=y, color=color, strokeDash=alt.StrokeDash("segment:N", scale=dash, legend=None),
+            x=x, y=y, color=color, strokeDash=dashed_outside(),
             detail="segment:N",
         )
     )  # fmt: skip
@@ -93,7 +91,7 @@ def _by_domain(names: list[str]) -> tuple[Any, Any]:
     import altair as alt
 
     shown = None if len(names) < 2 else alt.Legend(title="Loss on", labelLimit=260, symbolOpacity=1)
-    color = alt.Scale(domain=names, range=list(_COLORS[: len(names)]))
+    color = alt.Scale(domain=names, range=list(COLORS[: len(names)]))
     shape = alt.Scale(domain=names, range=list(_SHAPES[: len(names)]))
     return (
         alt.Color("domain:N", scale=color, legend=shown),

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale, power_of_ten
+from isoflop.drawing.palette import dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -53,11 +54,7 @@ def _panel(one: pd.DataFrame, name: str, n_panels: int) -> alt.LayerChart:
             detail=["n_params:Q", "segment:N"],
         )
     )  # fmt: skip
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )
+    dash = dashed_outside()
     line = (
         alt.Chart(law)
         .mark_line(strokeWidth=2)
@@ -89,7 +86,6 @@ def _by_size(values: pd.Series[Any]) -> Any:
         labelExpr=power_of_ten("datum.value") if decades else "format(datum.value, '.2~s')",
         symbolOpacity=1,
     )
-    scheme = alt.SchemeParams(name="viridis", extent=[0, 0.85])
     return alt.Color(
-        "n_params:Q", scale=alt.Scale(type="log", domain=ends, scheme=scheme), legend=legend
+        "n_params:Q", scale=alt.Scale(type="log", domain=ends, scheme=viridis()), legend=legend
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isoflop.drawing.family_panels import shown_words
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, Figure, Figures
 from isoflop.words import number, plural
@@ -159,7 +160,7 @@ def _figures(tables: Mapping[str, pd.DataFrame], fits: Sequence[FitResult]) -> F
     where = f"{plural(n, 'run')}{', loss on ' + ', '.join(losses) if losses else ''}"
     form = "L = E + (a M^eta + b M^-eta) C^-eta with M = D/N"
     how = fits[0].settings.objective_words
-    panels = over_training_figures.shown_words(len(fits))
+    panels = shown_words(len(fits))
     said = {
         "loss_vs_compute": f"Loss against training compute, {where}. Points are runs, lines the "
         f"law {form} at some M, solid where runs of about that M are, dashed outside.{panels}",

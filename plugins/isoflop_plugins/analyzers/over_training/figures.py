@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from isoflop.drawing.family_panels import HEIGHT, WIDTH
 from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.drawing.log_legends import log_color
+from isoflop.drawing.palette import by_name, dashed_outside
+from isoflop.figures.runs_and_lines import COMPUTE, runs_and_lines
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
-
-_WIDTH, _HEIGHT = 640, 360
-_COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
-
-_MOST_PANELS = 4
-
-
-def shown_words(n_families: int) -> str:
-    """Return what a caption says of families that have no panel."""
-    hidden = n_families - _MOST_PANELS
-    return f" The first {_MOST_PANELS} of {n_families} families are shown." if hidden > 0 else ""
 
 
 def loss_vs_compute(table: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
@@ -35,44 +26,13 @@ def loss_vs_compute(table: pd.DataFrame) -> alt.LayerChart | alt.FacetChart:
         Table ``loss_vs_compute`` of the analyzer: rows of kind ``run`` and ``line``. One panel a
         family, at most four.
     """
-    import altair as alt
-
-    families = list(dict.fromkeys(table["family"]))[:_MOST_PANELS]
-    shown = table[table["family"].isin(families)]
-    several = len(families) > 1
-    x_axis = decade_axis(shown["flops"], title="Training compute C = 6ND [FLOP]")
-    x = alt.X("flops:Q", scale=log_scale(shown["flops"]), axis=x_axis)
-    y = alt.Y(
-        "loss:Q",
-        scale=alt.Scale(zero=False, nice=False, padding=8),
-        axis=alt.Axis(title="Loss [nat/token]"),
-    )
-    color = log_color(
-        "tokens_per_param", shown["tokens_per_param"], title="Tokens per parameter [token]",
-        number_format=",.2~r",
+    ratios, title = table["tokens_per_param"], "Tokens per parameter [token]"
+    tooltip = [f"{c}:Q" for c in ("flops", "n_params", "tokens_per_param", "loss")]
+    return runs_and_lines(
+        table, x="flops", x_title=COMPUTE, lines_by=["tokens_per_param"],
+        color=log_color("tokens_per_param", ratios, title=title, number_format=",.2~r"),
+        tooltip=["run:N", "family:N", *tooltip], height=HEIGHT * 3 // 4,
     )  # fmt: skip
-    base = alt.Chart(shown)
-    line = (
-        base.transform_filter("datum.kind === 'line'")
-        .mark_line(strokeWidth=1.5)
-        .encode(
-            x=x, y=y, color=color, strokeDash=_dash(["below", "inside", "above"]),
-            detail=["tokens_per_param:Q", "segment:N"],
-        )
-    )  # fmt: skip
-    points = (
-        base.transform_filter("datum.kind === 'run'")
-        .mark_point(filled=True, size=40, opacity=0.9, stroke="white", strokeWidth=0.4)
-        .encode(
-            x=x, y=y, color=color,
-            tooltip=["run:N", "family:N", "flops:Q", "n_params:Q", "tokens_per_param:Q", "loss:Q"],
-        )
-    )  # fmt: skip
-    width = _WIDTH // 2 - 20 if several else _WIDTH
-    chart = alt.layer(line, points).properties(width=width, height=_HEIGHT * 3 // 4)
-    if not several:
-        return chart
-    return chart.facet(alt.Facet("family:N", title=None, sort=families), columns=2)
 
 
 def cost(table: pd.DataFrame) -> alt.LayerChart:
@@ -85,14 +45,7 @@ def cost(table: pd.DataFrame) -> alt.LayerChart:
     """
     import altair as alt
 
-    names = sorted(set(table["family"]))
-    color = alt.Color(
-        "family:N",
-        scale=alt.Scale(domain=names, range=list(_COLORS)),
-        legend=alt.Legend(title="Family", labelLimit=240, symbolOpacity=1)
-        if len(names) > 1
-        else None,
-    )
+    color, _ = by_name("family", table["family"], title="Family")
     ratios = table["tokens_per_param"]
     x_axis = decade_axis(ratios, title="Tokens per parameter M = D/N [token]")
     x = alt.X("tokens_per_param:Q", scale=log_scale(ratios), axis=x_axis)
@@ -109,13 +62,6 @@ def cost(table: pd.DataFrame) -> alt.LayerChart:
     )  # fmt: skip
     line = base.mark_line(strokeWidth=2, clip=True).encode(
         x=x, y=alt.Y("compute_factor:Q", scale=scale, axis=y_axis), color=color,
-        strokeDash=_dash(["inside", "outside"]),
+        strokeDash=dashed_outside(),
     )  # fmt: skip
-    return alt.layer(band, line).properties(width=_WIDTH, height=_HEIGHT)
-
-
-def _dash(segments: list[str]) -> Any:
-    import altair as alt
-
-    styles = [[1, 0] if s == "inside" else [6, 4] for s in segments]
-    return alt.StrokeDash("segment:N", scale=alt.Scale(domain=segments, range=styles), legend=None)
+    return alt.layer(band, line).properties(width=WIDTH, height=HEIGHT)

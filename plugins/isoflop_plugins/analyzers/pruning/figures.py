@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import COLORS, dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -35,11 +36,7 @@ def error_by_kept(runs: pd.DataFrame, lines: pd.DataFrame, response: str) -> alt
     y_axis = decade_axis([*lines["y"], *runs["response"]], title=title)
     color = _by_fraction(lines)
     detail = ["kept_fraction:N", "part:N"]
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]]),
-        legend=None,
-    )
+    dash = dashed_outside()
     x = alt.X("x:Q", scale=scale, axis=axis)
     base = alt.Chart(lines)
     band = base.mark_area(opacity=0.15, clip=True).encode(
@@ -87,7 +84,7 @@ def best_fraction(frontier: pd.DataFrame) -> alt.LayerChart:
         axis=alt.Axis(title="Best fraction to keep [1]", format=".0%"),
     )
     legend = None if len(names) < 2 else alt.Legend(title="Score", labelLimit=240)
-    color = alt.Color("curve:N", scale=alt.Scale(domain=names, range=_COLORS), legend=legend)
+    color = alt.Color("curve:N", scale=alt.Scale(domain=names, range=list(COLORS)), legend=legend)
     line = (
         alt.Chart(named)
         .mark_line(interpolate="step", strokeWidth=1.5)
@@ -105,10 +102,6 @@ def best_fraction(frontier: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(line, points).properties(width=_WIDTH, height=_HEIGHT * 2 // 3)
 
 
-_COLORS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-"""Okabe and Ito 2008, Color universal design: apart for the color-blind."""
-
-
 def _first(table: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the first family and score among the lines."""
     family, score = lines[["family", "score"]].iloc[0]
@@ -123,6 +116,6 @@ def _by_fraction(lines: pd.DataFrame) -> Any:
     values = sorted(lines["kept_fraction"].unique())
     return alt.Color(
         "kept_fraction:O",
-        scale=alt.Scale(domain=values, scheme=alt.SchemeParams(name="viridis", extent=[0, 0.85])),
+        scale=alt.Scale(domain=values, scheme=viridis()),
         legend=alt.Legend(title="Fraction kept", format=".0%", symbolOpacity=1),
     )

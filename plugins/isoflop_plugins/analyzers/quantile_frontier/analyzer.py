@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from isoflop.drawing.family_panels import shown_words
 from isoflop.errors import SchemaError
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, Figure, Figures
@@ -156,7 +157,7 @@ def _figures(
         f"{plural(sum(f.n_runs for f in fits), 'run')}"
         f"{', loss on ' + ', '.join(losses) if losses else ''}"
     )
-    panels = quantile_frontier_figures.shown_words(len(fits))
+    panels = shown_words(len(fits))
     said = {
         "loss_vs_compute": f"Lowest loss along training compute, {where}: under the envelope that "
         f"{percent(quantile)} of runs stay below (orange) and under the law of the typical run "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
+from isoflop.drawing.palette import dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -50,7 +51,7 @@ def loss_by_effective_params(runs: pd.DataFrame, dense: pd.DataFrame) -> alt.Lay
     line = (
         alt.Chart(dense)
         .mark_line(strokeWidth=1.5, color="gray")
-        .encode(x=x, y=y, strokeDash=_dash(), detail=["family:N", "segment:N"])
+        .encode(x=x, y=y, strokeDash=dashed_outside(), detail=["family:N", "segment:N"])
     )
     return alt.layer(line, bars, points).properties(width=_WIDTH, height=_HEIGHT)
 
@@ -76,7 +77,7 @@ def gain_by_size(gain: pd.DataFrame) -> alt.LayerChart:
         alt.Chart(one)
         .mark_line(strokeWidth=2)
         .encode(
-            x=x, y=y, color=color, strokeDash=_dash(), detail="segment:N",
+            x=x, y=y, color=color, strokeDash=dashed_outside(), detail="segment:N",
             tooltip=["n_experts:Q", "n_params:Q", "gain:Q", "gain_low:Q", "gain_high:Q"],
         )
     )  # fmt: skip
@@ -92,13 +93,6 @@ def gain_by_size(gain: pd.DataFrame) -> alt.LayerChart:
     return alt.layer(even, band, line).properties(width=_WIDTH, height=_HEIGHT)
 
 
-def _dash() -> Any:
-    import altair as alt
-
-    scale = alt.Scale(domain=["inside", "outside"], range=[[1, 0], [6, 4]])
-    return alt.StrokeDash("segment:N", scale=scale, legend=None)
-
-
 def _by_experts(table: pd.DataFrame, title: str) -> Any:
     """Return color by number of experts: an even ramp, one step each."""
     import altair as alt
@@ -106,7 +100,7 @@ def _by_experts(table: pd.DataFrame, title: str) -> Any:
     numbers = sorted(table["n_experts"].unique())
     return alt.Color(
         "n_experts:O",
-        scale=alt.Scale(domain=numbers, scheme=alt.SchemeParams(name="viridis", extent=[0, 0.85])),
+        scale=alt.Scale(domain=numbers, scheme=viridis()),
         legend=alt.Legend(title=title, symbolOpacity=1),
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoflop.drawing.log_axes import decade_axis, log_scale, power_of_ten
+from isoflop.drawing.palette import dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -96,11 +97,7 @@ def ladders(table: pd.DataFrame) -> alt.LayerChart:
             tooltip=["run:N", "kind:N", "n_params:Q", "n_tokens:Q", "loss:Q"],
         )
     )  # fmt: skip
-    dash = alt.StrokeDash(
-        "segment:N",
-        scale=alt.Scale(domain=["below", "inside", "above"], range=[[6, 4], [1, 0], [6, 4]]),
-        legend=None,
-    )
+    dash = dashed_outside()
     line = (
         alt.Chart(law)
         .mark_line(strokeWidth=1.5, clip=True)
@@ -115,14 +112,15 @@ def _by_log(field: str, values: pd.Series[Any], title: str) -> Any:
 
     ends = [float(values.min()), float(values.max())]
     decades = range(math.ceil(math.log10(ends[0])), math.floor(math.log10(ends[1])) + 1)
-    scheme = alt.SchemeParams(name="viridis", extent=[0, 0.85])
     legend = alt.Legend(
         title=title,
         values=[10.0**k for k in decades] or ends,
         labelExpr=power_of_ten("datum.value") if decades else "format(datum.value, '.2~s')",
         symbolOpacity=1,
     )
-    return alt.Color(field, scale=alt.Scale(type="log", domain=ends, scheme=scheme), legend=legend)
+    return alt.Color(
+        field, scale=alt.Scale(type="log", domain=ends, scheme=viridis()), legend=legend
+    )
 
 
 def _shapes(table: pd.DataFrame) -> Any:

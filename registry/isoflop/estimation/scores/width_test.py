@@ -126,11 +126,14 @@ def sigmoid_grid(x: NDArray[np.float64], *, null_width: float = 1.0) -> SigmoidG
 
     Centers cover the span with a quarter of it to the left and half of it to the right, so that a
     rise that has only begun can be told from a step; the middle of each gap is among them, because
-    a step is known only up to its gap.
+    a step is known only up to its gap. Of more points than centers only the gaps that are wider
+    than the step between centers have one: the others hold no place that the centers miss.
     """
     span = max(float(x[-1] - x[0]), 1e-9)
     even = np.linspace(x[0] - 0.25 * span, x[-1] + 0.5 * span, _N_CENTERS)
-    centers = np.union1d(even, (x[1:] + x[:-1]) / 2)
+    gap = np.diff(x)
+    seen = gap > even[1] - even[0] if x.size > _N_CENTERS else np.ones(gap.size, bool)
+    centers = np.union1d(even, ((x[1:] + x[:-1]) / 2)[seen])
     narrower = np.geomspace(min(_NARROWEST, null_width / 2), null_width, _N_NARROW + 1)[:-1]
     wider = np.geomspace(null_width, max(_WIDEST, 5 * null_width), _N_WIDE)
     widths, at = (a.ravel() for a in np.meshgrid(np.r_[narrower, wider], centers, indexing="ij"))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from isoflop.estimation.solver.newton import Minima, chunk_size, minimize
 from isoflop.estimation.solver.problem import Floats, Problem
+from isoflop.estimation.solver.sharing import shared
 
 _RESTARTED = 0.05
 _WELL = 1e-6
@@ -56,6 +57,7 @@ def resample_counts(
         yield np.stack([np.bincount(row, minlength=n_runs) for row in drawn]).astype(np.float64)
 
 
+@shared
 def refit(
     problem: Problem,
     theta: Floats,

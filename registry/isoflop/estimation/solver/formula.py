@@ -20,6 +20,7 @@ _LONGEST_LOG_STEP = 2.0
 _SHARE_OF_BOX = 0.25
 _STARTS_KEPT = 48
 _ROOM = 100.0
+_CACHED_VALUES = 12_000  # of one array: a jet is some twenty, and they should stay in the cache
 
 
 class Scales(NamedTuple):
@@ -43,6 +44,14 @@ class Scales(NamedTuple):
     unit: Floats
     pivots: Floats
     shift: Floats
+
+
+class _Outermost(NamedTuple):
+    """The function of a form's value that is fitted: its value, f', and f'' / f'^2."""
+
+    value: Floats
+    slope: Floats
+    bend: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,7 +172,10 @@ class FormulaProblem(Problem):
 
     def jacobian(self, theta: Floats) -> Floats:
         """Return the derivative of the law's value by theta, shape (n, p), for one theta (p,)."""
-        slopes: Floats = self._firsts(self._jet(theta[None]), 1)[0].T
+        jet = self._jet(theta[None])
+        with np.errstate(all="ignore"):
+            _, slope, _ = self._outermost(jet.value)
+            slopes: Floats = (self._firsts(jet, 1) * slope[:, None])[0].T
         return slopes
 
     def starts(self, count: int, weights: Floats | None = None) -> Floats:
@@ -184,10 +196,19 @@ class FormulaProblem(Problem):
 
     def derivatives(self, theta: Floats, counts: Floats | None) -> Derivatives:
         """Return objective, gradient, Hessian and damping scale for theta (r, p), counts (r, n)."""
+        size = max(1, _CACHED_VALUES // self.n_runs)
+        blocks = [slice(i, i + size) for i in range(0, theta.shape[0], size)]
+        if len(blocks) <= 1:
+            return self._derivatives(theta, counts)
+        parts = (self._derivatives(theta[b], None if counts is None else counts[b]) for b in blocks)
+        return Derivatives(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    def _derivatives(self, theta: Floats, counts: Floats | None) -> Derivatives:
         r, p = theta.shape
         jet = self._jet(theta)
         with np.errstate(all="ignore"):
-            residual = jet.value - self.y
+            outer = self._outermost(jet.value)
+            residual = outer.value - self.y
             value, slope, curvature = self.cost(residual)
             tight = np.where(residual == 0.0, 1.0, slope / np.where(residual == 0.0, 1.0, residual))
             weights = self.total_weights(counts)
@@ -195,11 +216,16 @@ class FormulaProblem(Problem):
                 value, slope = value * weights, slope * weights
                 curvature, tight = curvature * weights, tight * weights
             by_row = self._firsts(jet, r)
+            by_row *= outer.slope[:, None]
             gradient = (by_row @ slope[:, :, None])[:, :, 0]
             scale = (by_row**2 @ tight[:, :, None])[:, :, 0]
-            hessian = (by_row * curvature[:, None]) @ by_row.transpose(0, 2, 1)
+            # The outermost function bends each second derivative by its own share of the outer
+            # product of the first ones, so that it needs no second derivatives of its own.
+            bent = curvature + slope * outer.bend
+            hessian = (by_row * bent[:, None]) @ by_row.transpose(0, 2, 1)
+            pull = slope * outer.slope
             for (i, j), bend in jet.second.items():
-                entry = (slope * bend).sum(axis=1)
+                entry = np.einsum("rn,rn->r", pull, np.broadcast_to(bend, pull.shape))
                 hessian[:, i, j] += entry
                 if i != j:
                     hessian[:, j, i] += entry
@@ -211,13 +237,22 @@ class FormulaProblem(Problem):
             gradient[broken], hessian[broken], scale[broken] = 0.0, np.eye(p), 1.0
         return Derivatives(total, gradient, hessian, scale)
 
+    def _outermost(self, value: Floats) -> _Outermost:
+        """Return what is fitted, for the form's value."""
+        if self.space == "log" and self.form.link != "log":
+            return _Outermost(np.log(value), 1.0 / value, np.full((1, 1), -1.0))
+        if self.space != "log" and self.form.link == "log":
+            out = np.exp(value)
+            return _Outermost(out, out, 1.0 / out)
+        return _Outermost(value, np.ones((1, 1)), np.zeros((1, 1)))
+
     def _in_space(self, value: Any) -> Any:
         if self.space == "log":
             return value if self.form.link == "log" else np.log(value)
         return np.exp(value) if self.form.link == "log" else value
 
     def _jet(self, theta: Floats) -> Jet:
-        """Return the law's value with its derivatives by theta."""
+        """Return the form's value with its derivatives by theta."""
         is_log, _, unit, pivots, shift = self.scales
         with np.errstate(all="ignore"):
             plain = [np.exp(s) if is_log[j] else s * unit[j] for j, s in enumerate(seeds(theta))]
@@ -226,7 +261,7 @@ class FormulaProblem(Problem):
                 parameters[name] = plain[j] * np.exp(shift[j]) if shift[j] else plain[j]
                 for k in np.flatnonzero(pivots[j]):
                     parameters[name] = parameters[name] * np.exp(plain[k] * pivots[j, k])
-            out = self._in_space(self.form.function(parameters, self.variables))
+            out = self.form.function(parameters, self.variables)
         shape = (theta.shape[0], self.n_runs)
         return Jet(np.broadcast_to(out.value, shape), out.first, out.second)
 

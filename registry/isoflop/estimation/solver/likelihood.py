@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from isoflop.estimation.solver.newton import minimize
 from isoflop.estimation.solver.problem import Floats, Problem
+from isoflop.estimation.solver.sharing import shared
 from isoflop.estimation.solver.solving import Solution
 
 WORST_CONDITION = 1e8
@@ -114,6 +115,7 @@ def standard_errors(
     return float(np.sqrt(max(float(slope @ matrix @ slope), 0.0)))
 
 
+@shared
 def open_ends(problem: Problem, solution: Solution, draws: Floats) -> dict[int, OpenEnds]:
     """Return the entries of theta that fit as well at an end of their box, and at which.
 
@@ -151,11 +153,18 @@ def _n_square(problem: Problem, solution: Solution) -> float:
 
 
 def _end_fits(problem: Problem, solution: Solution, j: int, end: float) -> bool:
-    """Return whether the profile likelihood at an end is inside its 95 % region."""
+    """Return whether the profile likelihood at an end is inside its 95 % region.
+
+    One start that leads inside is enough; only where the nearest does not are the others tried.
+    """
     if not np.isfinite(end):
         return False
-    value = _held_at(problem, solution, j, np.array([end])).value[0]
-    return bool(_ratio(problem, solution, j, value)[0] < _CHI2_1_95)
+
+    def inside(starts: Floats) -> bool:
+        value = _held_at(problem, starts, j, np.array([end])).value
+        return bool(_ratio(problem, solution, j, value)[0] < _CHI2_1_95)
+
+    return inside(solution.theta[None]) or inside(_starts_around(problem, solution))
 
 
 class _Along(NamedTuple):
@@ -163,13 +172,17 @@ class _Along(NamedTuple):
     value: Floats
 
 
-def _held_at(problem: Problem, solution: Solution, j: int, values: Floats) -> _Along:
-    """Return the best theta (m, p) and objective (m,) with entry j held at each of `values`."""
+def _starts_around(problem: Problem, solution: Solution) -> Floats:
+    """Return the fit, the fit with its exponents shrunk, and starts from afar, shape (s, p)."""
     around = problem.nearby(solution.theta, 4, np.random.default_rng(0))
     shrunk = np.repeat(solution.theta[None], 2, axis=0)
     loose = ~problem.log_scaled
     shrunk[:, loose] *= np.array([[0.5], [0.2]])
-    starts = np.concatenate([solution.theta[None], shrunk, problem.starts(3), around])
+    return np.concatenate([solution.theta[None], shrunk, problem.starts(3), around])
+
+
+def _held_at(problem: Problem, starts: Floats, j: int, values: Floats) -> _Along:
+    """Return the best theta (m, p) and objective (m,) with entry j held at each of `values`."""
     s, m = starts.shape[0], values.size
     every = np.repeat(starts, m, axis=0)
     every[:, j] = np.tile(values, s)
@@ -242,7 +255,7 @@ def profile(
     above = _outward(here, min(problem.high[j], here + reach), float(problem.high[j]), half)
     values = np.concatenate([below[::-1], [here], above])
     half = below.size
-    along = _held_at(problem, solution, j, values)
+    along = _held_at(problem, _starts_around(problem, solution), j, values)
     ratio = _ratio(problem, solution, j, along.value)
     limit = float(chi2.ppf(level, 1))
     natural = problem.natural(along.theta)[:, place]

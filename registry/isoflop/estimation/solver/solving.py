@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from isoflop.estimation.solver.newton import MAX_ITERATIONS, Minima, minimize
 from isoflop.estimation.solver.problem import Floats, Problem
+from isoflop.estimation.solver.sharing import shared
 
 AGREEMENT = 1e-9
 """Two starts agree where their objectives differ by less than this share of them. [1]"""
@@ -61,6 +62,7 @@ class Solution:
     held: NDArray[np.bool_]
 
 
+@shared
 def solve(problem: Problem, *, absolute: bool = False) -> Solution:
     """Return the best minimum over starts from the grid, and from more where those disagree.
 
