@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-all test-lowest test-stacks check bench format wheel-test clean
+.PHONY: help demo test test-all test-lowest test-stacks test-recipes check bench format wheel-test clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,16 @@ test-stacks:  ## with real transformers, Lightning, JAX, TensorBoard, W&B, Jupyt
 	HF_HUB_OFFLINE=1 .venv-stacks/bin/pytest -n 2 tests/plugins/autologgers tests/plugins/collectors \
 	  tests/plugins/counting tests/plugins/explorer tests/registry/live
 
+AIRFLOW := apache-airflow==3.3.2 apache-airflow-providers-standard==1.21.0
+PREFECT := prefect==3.8.8 fastapi==0.139.2 # with fastapi 0.140 its own server does not start
+DAGSTER := dagster==1.13.29
+
+test-recipes: $(VENV)/.ready  ## the schedule recipes in real Airflow, Prefect and Dagster
+	$(PYTHON) -m venv .venv-airflow && .venv-airflow/bin/python -m pip install --quiet $(AIRFLOW)
+	$(PYTHON) -m venv .venv-prefect && .venv-prefect/bin/python -m pip install --quiet $(PREFECT)
+	$(PYTHON) -m venv .venv-dagster && .venv-dagster/bin/python -m pip install --quiet $(DAGSTER)
+	$(BIN)/pytest -n 2 tests/plugins/schedule_recipes
+
 check: $(VENV)/.ready  ## ruff, mypy strict, import-linter
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -61,4 +71,4 @@ format: $(VENV)/.ready  ## format the tree
 	$(BIN)/ruff check --fix .
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) .venv-lowest .venv-stacks isoflop-demo dist
+	rm -rf $(VENV) .venv-* isoflop-demo dist
