@@ -70,9 +70,10 @@ def collect(
     from isoflop.store import open_registry
 
     host = host or default_host()
-    if isinstance(registry, str | Path):
-        registry = open_registry(str(registry), create=True)
     several = [sources] if isinstance(sources, str | Path) else list(sources)
+    if isinstance(registry, str | Path):
+        _refuse_unknown([str(source) for source in several], host)
+        registry = open_registry(str(registry), create=True)
     receipts: list[SourceReceipt] = []
     errors: list[CollectError] = []
     with show_progress("Collecting", instead=progress) as tick:
@@ -114,6 +115,19 @@ def _collect_one(
         # What was dropped before a failure is kept: the fold is outside of the source's fate.
         registry.fold()
     return reading.receipt(without_credentials(source), time.perf_counter() - start), failure
+
+
+def _refuse_unknown(sources: Sequence[str], host: PluginHost) -> None:
+    """Raise the first source's error where none can be read, before a registry is made for them."""
+    errors = []
+    for source in sources:
+        try:
+            if _local_path(source) is None:
+                find_collector(source, host)
+        except CollectError as error:
+            errors.append(error)
+    if errors and len(errors) == len(sources):
+        raise errors[0]
 
 
 def _local_path(source: str) -> Path | None:

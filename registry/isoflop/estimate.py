@@ -93,7 +93,7 @@ def as_estimate(entry: Mapping[str, Any] | Sequence[Any], *, level: float = math
     Examples
     --------
     >>> as_estimate([0.35, 0.32, None], level=0.9)
-    0.35 [?, ?]
+    0.35 [0.32, ?]
     """
     named = entry if isinstance(entry, Mapping) else dict(zip(_ENDS, entry, strict=False))
     told = {end: named.get(end) for end in _ENDS} | {"level": named.get("level", level)}
@@ -103,19 +103,19 @@ def as_estimate(entry: Mapping[str, Any] | Sequence[Any], *, level: float = math
 def format_interval(value: float, low: float, high: float) -> str:
     """Return ``value [low, high]`` with as many digits as the interval supports.
 
-    A missing interval is said (``[?, ?]``), never hidden, and an open end is infinite.
+    A missing end is a question mark, never hidden, and an open one is infinite.
 
     Examples
     --------
     >>> format_interval(477.8259, 286.09, 743.61)
     '480 [290, 740]'
-    >>> format_interval(28.0, 6.5, math.inf)
-    '28 [6.5, inf]'
+    >>> format_interval(28.0, 6.5, math.inf), format_interval(28.0, math.nan, math.nan)
+    ('28 [6.5, inf]', '28 [?, ?]')
     """
+    if math.isnan(low) or math.isnan(high):
+        return f"{_short(value, 4)} [{_short(low, 2)}, {_short(high, 2)}]"
     if math.isinf(low) or math.isinf(high):
         return f"{_short(value, 3)} [{_short(low, 2)}, {_short(high, 2)}]"
-    if not (math.isfinite(low) and math.isfinite(high)):
-        return f"{_short(value, 4)} [?, ?]"
     half = high / 2 - low / 2
     if not math.isfinite(value) or half <= 0:
         return f"{_short(value, 4)} [{_short(low, 4)}, {_short(high, 4)}]"
@@ -134,5 +134,7 @@ def format_interval(value: float, low: float, high: float) -> str:
 
 def _short(value: float, digits: int) -> str:
     """Return a number with so many digits, powers of ten as the field writes them: 5.1e20."""
+    if math.isnan(value):
+        return "?"
     mantissa, power, exponent = f"{value:.{digits}g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if power else mantissa

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ def onlooker() -> Onlooker:
     """Return who looks: a notebook's kernel, a terminal on stderr, or nobody (cron, a pipe)."""
     if _kernel() is not None:
         return "notebook"
-    return "terminal" if sys.stderr is not None and sys.stderr.isatty() else "nobody"
+    return "terminal" if _is_terminal() else "nobody"
 
 
 @contextlib.contextmanager
@@ -55,6 +56,13 @@ def progress(words: str, *, instead: Progress | None = None) -> Iterator[Progres
             yield tick
     else:
         yield lambda _done, _total, _words: None
+
+
+def _is_terminal() -> bool:
+    # What a notebook runs by `!` writes to a pseudo-terminal that keeps every picture of a bar.
+    if "JPY_PARENT_PID" in os.environ:
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _kernel() -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from isoflop.display.card import ShowsCard
-from isoflop.errors import UnknownNameError
+from isoflop.errors import PluginError, UnknownNameError
 from isoflop.estimate import Estimate
 
 if TYPE_CHECKING:
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from isoflop.display.card import Card
 
 Severity = Literal["info", "mild", "clear", "severe"]
-PRESSING: tuple[Severity, ...] = ("severe", "clear")
+SEVERITIES: tuple[Severity, ...] = ("severe", "clear", "mild", "info")
+"""Gravest first."""
+PRESSING: tuple[Severity, ...] = SEVERITIES[:2]
 """Severities that a headline names and that an exit code tells a schedule of."""
 
 
@@ -109,8 +111,15 @@ class Figures(ShowsCard, Mapping[str, Any]):
         if name not in self._figures:
             raise UnknownNameError("figure", name, self._figures)
         if name not in self._built:
-            self._built[name] = self._figures[name].build()
+            self._built[name] = self._build(self._figures[name])
         return self._built[name]
+
+    def _build(self, figure: Figure) -> Any:
+        try:
+            return figure.build()
+        except SystemExit as error:
+            # Nobody who draws expects that: it would end the report, or the kernel of a notebook.
+            raise PluginError(f"Figure {figure.name!r} tried to end the program.") from error
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._figures)

@@ -132,6 +132,20 @@ def plural(amount: int, noun: str, nouns: str = "") -> str:
     return f"{amount:,} {noun if amount == 1 else nouns or noun + 's'}"
 
 
+def any_text(value: object) -> str:
+    """Return an object as text; where it cannot say itself, what it is.
+
+    Examples
+    --------
+    >>> any_text([1, "a"])
+    "[1, 'a']"
+    """
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - an object of a plugin: one cell must not cost a report
+        return f"<{type(value).__name__}>"
+
+
 def moment(value: datetime) -> str:
     """Return a time to the minute, as it is in UTC.
 

@@ -22,6 +22,10 @@ from isoflop.reporting import Provenance, Report, build_report
 from isoflop.results import AnalysisResult, Figure, Figures, Finding, LeftOut
 from isoflop_plugins.reporters import REPORTERS
 
+# Fixtures of all folders below.
+from .browsers import browser  # noqa: F401
+from .mlflow_servers import empty_database  # noqa: F401
+
 SCRIPT = "<script>alert(document.domain)</script>"
 HOSTILE = (SCRIPT, '" onmouseover="alert(1)', "safe\u202egnp.exe\x1b[2J", "javascript:alert(1)")
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)

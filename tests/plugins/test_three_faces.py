@@ -96,7 +96,7 @@ def test_the_report_for_programs_holds_it(files):
 def test_the_page_shows_it_with_a_link_to_the_run(report):
     page = render_page(View(report=report, run_links={"uid-4": "/#/experiments/1/runs/4"}))
     assert all(text in page for text in (VERDICT, FLAG, "Europa", CAPTION, "Moons and tides"))
-    assert "<h1>Look at 1 tide (1 severe)" in page
+    assert "<h1>Look at what is flagged: 1 tide (1 severe)" in page
     assert '<a href="#yours-moons">' in page
     assert 'href="/#/experiments/1/runs/4"' in page
     assert page.count("<svg ") >= 1

@@ -20,6 +20,7 @@ from isoflop.estimate import Estimate, format_interval
         (1.81722, 1.7694, 1.8712, "1.817 [1.769, 1.871]"),
         (3.3e9, 1.1e9, 9.9e9, "3.3e9 [1.1e9, 9.9e9]"),
         (2.0, math.nan, math.nan, "2 [?, ?]"),
+        (2.0, 1.5, math.nan, "2 [1.5, ?]"),
         (math.inf, 1.0, math.inf, "inf [1, inf]"),
         (28.0, 6.5, 10_000.0, "28 [6.5, 1e4]"),
         (2.0, 2.0, 2.0, "2 [2, 2]"),

@@ -40,6 +40,10 @@ def test_a_terminal_gets_a_bar_that_is_taken_away() -> None:
     assert told.rstrip().endswith(("\x1b[2K", "\x1b[?25h", "\r"))
 
 
+def test_what_a_notebook_runs_in_a_shell_draws_no_bar() -> None:
+    assert _in_terminal(WORK, JPY_PARENT_PID="1").split() == ["nobody"]
+
+
 def test_a_bar_of_the_callers_own_is_the_only_one() -> None:
     seen: list[tuple[int, int | None, str]] = []
     with progress("x", instead=lambda *told: seen.append(told)) as tick:
@@ -104,10 +108,11 @@ def _run(sources: list[str]) -> tuple[str, list[list[dict[str, str]]]]:
     return printed, displayed
 
 
-def _in_terminal(code: str) -> str:
+def _in_terminal(code: str, **more: str) -> str:
     """Return what a program writes to a terminal."""
     child, own = pty.openpty()
-    env = os.environ | {"TERM": "xterm-256color", "COLUMNS": "120"}
+    inherited = {k: v for k, v in os.environ.items() if k != "JPY_PARENT_PID"}
+    env = inherited | {"TERM": "xterm-256color", "COLUMNS": "120"} | more
     process = subprocess.Popen([sys.executable, "-c", code], stdout=own, stderr=own, env=env)
     os.close(own)
     told, deadline = b"", time.monotonic() + 60

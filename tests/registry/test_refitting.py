@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -62,11 +63,17 @@ def rewrite(registry, kept, /, **cells):
     registry.fold()
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A registry of 30 runs, to be copied: filling takes much longer."""
+    folder = tmp_path_factory.mktemp("filled") / "registry"
+    add(open_registry(folder, create=True), some_runs("a", 30, seed=0))
+    return folder
+
+
 @pytest.fixture
-def registry(tmp_path):
-    registry = open_registry(tmp_path / "registry", create=True)
-    add(registry, some_runs("a", 30, seed=0))
-    return registry
+def registry(filled, tmp_path):
+    return open_registry(shutil.copytree(filled, tmp_path / "registry"))
 
 
 def test_a_fit_is_reproduced_to_the_last_bit_after_runs_were_added_and_changed(registry):

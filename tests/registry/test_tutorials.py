@@ -1,7 +1,5 @@
 """The tutorial notebooks run from top to bottom in a real kernel, on the demo."""
 
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,6 @@ def test_tutorials_run_and_warn_of_nothing(tmp_path, monkeypatch):
     nbformat = pytest.importorskip("nbformat", reason="needs nbformat")
     nbclient = pytest.importorskip("nbclient", reason="needs nbclient")
     pytest.importorskip("ipykernel", reason="needs ipykernel")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     for path in sorted(FOLDER.glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)

@@ -6,7 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from isoflop.cli.arguments import DEFAULT_REGISTRY, FamilyOption, JsonOption, RegistryOption
+from isoflop.cli.arguments import (
+    DEFAULT_REGISTRY,
+    FamilyOption,
+    JsonOption,
+    RegistryOption,
+    RowsOption,
+    TableOption,
+)
 from isoflop.cli.border import FLAGGED
 from isoflop.cli.estimating import run_analyzer, show_result
 
@@ -17,6 +24,8 @@ def emergence(
         str | None, typer.Option(help="Axis of scale: flops, n_params, n_tokens or loss.")
     ] = None,
     family: FamilyOption = None,
+    table: TableOption = None,
+    limit: RowsOption = 20,
     json: JsonOption = False,
 ) -> None:
     """Say which abilities emerged, where, and whether the jump is real.
@@ -30,6 +39,6 @@ def emergence(
     """
     options: dict[str, Any] = {} if x is None else {"x": x}
     result = run_analyzer("emergence", registry, options=options, family=family)
-    show_result(result, json=json)
+    show_result(result, json=json, limit=limit, table=table)
     if result.findings:
         raise typer.Exit(FLAGGED)

@@ -12,9 +12,12 @@ from isoflop.cli.arguments import (
     JsonOption,
     PublishedOption,
     RegistryOption,
+    RowsOption,
+    TableOption,
 )
 from isoflop.cli.border import FLAGGED
 from isoflop.cli.estimating import run_analyzer, show_result
+from isoflop.results import PRESSING
 
 
 def frontier(
@@ -25,11 +28,13 @@ def frontier(
     ] = None,
     family: FamilyOption = None,
     published: PublishedOption = False,
+    table: TableOption = None,
+    limit: RowsOption = 20,
     json: JsonOption = False,
 ) -> None:
     """Say which runs are undertrained or overtrained, by how much, under which law.
 
-    Exit code 3 says that at least one run is flagged undertrained.
+    Exit code 3 says that a run is undertrained and that the flag is clear or severe.
 
     Examples
     --------
@@ -41,6 +46,6 @@ def frontier(
     result = run_analyzer(
         "undertrained", registry, options=options, family=family, published=published
     )
-    show_result(result, json=json)
-    if any(f.kind == "undertrained" for f in result.findings):
+    show_result(result, json=json, limit=limit, table=table)
+    if any(f.kind == "undertrained" and f.severity in PRESSING for f in result.findings):
         raise typer.Exit(FLAGGED)

@@ -11,6 +11,7 @@ import json
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -104,9 +105,18 @@ def _environment(folder: Path) -> Iterator[None]:
 
 
 def _start(folder: str, done: Any) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
     _state.update(folder=Path(folder), done=done)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone, however it was ended."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _prepare() -> None:

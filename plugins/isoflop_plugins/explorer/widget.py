@@ -18,6 +18,7 @@ from isoflop.results import LeftOut
 from isoflop.tables import RunTable
 from isoflop.words import plural
 from isoflop_plugins.analyzers.by_family.scouted_fits import Resampling
+from isoflop_plugins.explorer import FEW_REFITS
 from isoflop_plugins.explorer.answers import Answer, answer, results
 from isoflop_plugins.explorer.points import RunSet, missing_values, point_records, run_sets
 
@@ -75,7 +76,7 @@ class Explorer(anywidget.AnyWidget):
         *,
         law: str | Law = "chinchilla",
         family: str | None = None,
-        n_boot: int = 200,
+        n_boot: int = FEW_REFITS,
         seed: int = 0,
         level: float = 0.95,
         host: PluginHost | None = None,

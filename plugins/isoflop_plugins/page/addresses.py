@@ -1,9 +1,12 @@
-"""Addresses of runs in the MLflow UI; only http, https and relative ones ever leave here."""
+"""Addresses: of the page, and of runs in the MLflow UI, only http, https and relative ones."""
 
 from __future__ import annotations
 
 import re
 from urllib.parse import quote, urlsplit
+
+PAGE = "/isoflop/"
+"""Where the page is on its server, below the static prefix."""
 
 _RUN_ID = re.compile(r"[0-9a-fA-F]{32}")
 

@@ -22,6 +22,7 @@ MAX_WAITING = 16
 """Pages that wait to be computed, at most; one more is asked for again by its reload. [1]"""
 FAILURE_S = 300.0
 """A page that could not be computed is not tried again for so long. [s]"""
+NO_ROOM = "There is no room on the disk for computed pages."
 
 
 class PageCacheError(IsoflopError, OSError):
@@ -75,7 +76,7 @@ class PageCache:
     folder : Path
         Private folder. In it: ``<slot>-<state>.html`` and the same page with the note that it is
         old, ``<slot>-<state>.old.html``; ``<slot>.todo`` and ``<slot>.doing``, jobs;
-        ``<slot>.failed``, words.
+        ``<slot>.again``, one that is tried for the second time; ``<slot>.failed``, words.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -107,14 +108,18 @@ class PageCache:
         path = self.folder / f"{slot}.failed"
         try:
             if time.time() - path.stat().st_mtime < FAILURE_S:
-                return path.read_text(encoding="utf-8")
+                return path.read_text(encoding="utf-8") or NO_ROOM
         except OSError:
             pass
         return ""
 
     def fail(self, slot: str, words: str) -> None:
         """Note why a page could not be computed."""
-        place(self.folder / f"{slot}.failed", words.encode())
+        path = self.folder / f"{slot}.failed"
+        try:
+            place(path, words.encode("utf-8", "replace"))
+        except PageCacheError:
+            path.touch()  # A full disk has no room for words, and most still have it for a name.
 
     def ask(self, slot: str, state: str, text: str) -> bool:
         """Queue a job unless its slot waits already, failed just now, or the queue is full."""
@@ -122,6 +127,20 @@ class PageCache:
             return False
         place(self.folder / f"{slot}.todo", f"{state}\n{text}".encode())
         return True
+
+    def try_again(self, doing: Path) -> bool:
+        """Queue a job whose worker ended in the midst of it once more; False the second time."""
+        again = doing.with_suffix(".again")
+        if again.exists():
+            return False
+        again.touch()
+        doing.replace(doing.with_suffix(".todo"))
+        return True
+
+    def end(self, doing: Path) -> None:
+        """Forget a job."""
+        doing.unlink(missing_ok=True)
+        doing.with_suffix(".again").unlink(missing_ok=True)
 
     def is_waiting(self, slot: str) -> bool:
         """Return whether a job of this slot waits or is being done."""
@@ -154,10 +173,17 @@ class PageCache:
 
 
 def place(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all; raises `PageCacheError` where that cannot be."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise PageCacheError(
+            f"Computed pages cannot be kept in {str(path.parent)!r}: {error.strerror}."
+        ) from error
 
 
 def _by_age(paths: Iterator[Path] | list[Path]) -> list[Path]:

@@ -12,13 +12,30 @@ from numpy.typing import NDArray
 from isoflop_plugins.page.views import Choices, Filters
 from isoflop_plugins.page.visibility import RunIndex
 
-_LONGEST = 500
+_LONGEST = 8_000  # as long as a tag of MLflow can be
 _NAMES = ("experiment", "family", "since", "until")
 
 
 def read_filters(query: Mapping[str, str]) -> Filters:
     """Return the filters of a query; parameters of other names are ignored."""
-    return Filters(**{name: query.get(name, "").strip()[:_LONGEST] for name in _NAMES})
+    return Filters(**{name: query.get(name, "")[:_LONGEST] for name in _NAMES})
+
+
+def meant_by(filters: Filters, choices: Choices) -> Filters:
+    """Return the filters with names as they are: on its way through a form a line end changes."""
+    return Filters(
+        experiment=_meant(filters.experiment, choices.experiments),
+        family=_meant(filters.family, choices.families),
+        since=filters.since.strip(),
+        until=filters.until.strip(),
+    )
+
+
+def _meant(sent: str, known: tuple[str, ...]) -> str:
+    if sent in known:
+        return sent
+    words = sent.split()
+    return next((name for name in known if name.split() == words), sent.strip())
 
 
 def choices_of(index: RunIndex, visible: NDArray[np.bool_]) -> Choices:
@@ -40,7 +57,7 @@ def problems_of(filters: Filters, choices: Choices) -> list[str]:
             found.append(f"None of the runs that you can see has this {what}: {value!r}.")
     for what, value in (("first", filters.since), ("last", filters.until)):
         if value and _day(value) is None:
-            found.append(f"The {what} day, {value!r}, is no date. Write it as 2026-11-21.")
+            found.append(f"The {what} day, {value!r}, is no date such as 2026-11-21.")
     since, until = _day(filters.since), _day(filters.until)
     if since and until and since > until:
         found.append(f"The first day, {since}, is after the last day, {until}.")

@@ -66,6 +66,7 @@ def build_index(registry: Registry, homes: Homes | None, *, prefix: str = "") ->
     return RunIndex(
         digest=_digest(registry.registry_id, versions, needs, group),
         versions=versions,
+        registry_id=registry.registry_id,
         uids=_texts(runs, "run_uid"),
         experiments=_texts(runs, "experiment"),
         families=_texts(runs, "family"),

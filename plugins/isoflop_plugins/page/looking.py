@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from typing import TYPE_CHECKING
 
 from isoflop.errors import IsoflopWarning
 from isoflop_plugins.page.indexing import Homes, build_index
 from isoflop_plugins.page.visibility import RunIndex
+
+if TYPE_CHECKING:
+    from isoflop.store import Registry
 
 RECHECK_S = 2.0
 """How long the registry's versions are taken as known. [s]"""
@@ -77,7 +81,7 @@ class CurrentIndex:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", IsoflopWarning)
             registry = open_registry(self._registry, fold=False)
-        if last is None or registry.versions() != dict(last.versions) or self._moved(last):
+        if last is None or _has_changed(registry, last) or self._moved(last):
             last = build_index(registry, self._homes, prefix=self._prefix)
             self._asked = time.monotonic()
         self._has_waiting = bool(waiting(locate(self._registry)))
@@ -90,3 +94,8 @@ class CurrentIndex:
             return False
         self._asked = time.monotonic()
         return dict(self._homes(index.asked)) != dict(index.homes)
+
+
+def _has_changed(registry: Registry, index: RunIndex) -> bool:
+    is_other = registry.registry_id != index.registry_id
+    return is_other or registry.versions() != dict(index.versions)

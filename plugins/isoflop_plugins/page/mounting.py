@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from isoflop_plugins.page.access import Identify, NoViewerError, anybody, logged_in
+from isoflop_plugins.page.addresses import PAGE
 from isoflop_plugins.page.cache import private_folder
 from isoflop_plugins.page.responding import Answer, Responder
 
-PATH = "/isoflop/"
 _REGISTRY_VARIABLE = "ISOFLOP_REGISTRY"
 _log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def mount(*, is_authenticated: bool) -> Any:
     from mlflow.server import app
     from mlflow.server.handlers import _add_static_prefix
 
-    base = _add_static_prefix(PATH)
+    base = _add_static_prefix(PAGE)
     identify = logged_in if is_authenticated else anybody
     # Only a Flask rule is behind MLflow's authentication: a FastAPI route is open to anybody.
     # Not strict about the last slash: a redirect would name the host as the proxy's back sees it.

@@ -11,8 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isoflop.errors import IsoflopError
-from isoflop_plugins.page.cache import PageCache, private_folder
-from isoflop_plugins.page.filtering import choices_of, chosen_runs, problems_of, read_filters
+from isoflop_plugins.page.addresses import PAGE
+from isoflop_plugins.page.cache import PageCache, PageCacheError, private_folder
+from isoflop_plugins.page.filtering import (
+    choices_of,
+    chosen_runs,
+    meant_by,
+    problems_of,
+    read_filters,
+)
 from isoflop_plugins.page.indexing import Homes
 from isoflop_plugins.page.jobs import VIEWER_TOKEN, Job, fold_slot, slot_of, state_of
 from isoflop_plugins.page.looking import CurrentIndex
@@ -27,10 +34,20 @@ NO_REGISTRY = (
     "This server knows no registry. Set ISOFLOP_REGISTRY to the folder of one in the environment "
     "of the server and start it again."
 )
+NOT_MADE = (
+    "The registry of this server is not there yet. Where the server runs, and with its "
+    "ISOFLOP_REGISTRY, collect what is there once: `isoflop collect <store URI>`."
+)
 ONLY_YOURS = (
     "You see the runs of those experiments on this server that you may read, and published models. "
     "Runs from anywhere else are shown to administrators only."
 )
+NONE_YOURS = (
+    "The registry holds no run of an experiment that you may read. Ask for a permission in MLflow; "
+    "runs from anywhere else are shown to administrators only."
+)
+NONE_CHOSEN = "None of the runs that you can see passes these filters: change or clear them."
+LOG_SAYS_WHY = "The server's log says why."
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
     "Content-Security-Policy": (
@@ -81,7 +98,7 @@ class Responder:
         self.registry, self.base = registry, base
         self._cache = cache
         self._starter = Starter(cache) if cache else None
-        self._index = CurrentIndex(registry, homes, prefix=base.removesuffix("/isoflop/"))
+        self._index = CurrentIndex(registry, homes, prefix=base.removesuffix(PAGE))
 
     def answer(self, viewer: Viewer, query: Mapping[str, str]) -> Answer:
         """Return the page that a viewer asked for; never raises, never computes a report."""
@@ -90,40 +107,72 @@ class Responder:
             if not self.registry:
                 return _page(503, replace(blank, n_hidden_note=NO_REGISTRY))
             return self._answer(viewer, blank)
+        except PageCacheError as error:
+            _log.warning("The page cannot be computed: %s", error)
+            return _page(503, replace(blank, n_hidden_note=_not_computed(str(error), viewer)))
         except (IsoflopError, OSError) as error:
             _log.warning("The page cannot be shown: %s", error)
             # The words name folders of this machine, which are no business of an ordinary user.
-            words = f"The registry cannot be read now. {error if viewer.sees_all else ''}".strip()
+            why = str(error) if viewer.sees_all else ""
+            words = "The registry cannot be read now." if self._is_there() else NOT_MADE
+            words = f"{words} {why}".strip()
             return _page(503, replace(blank, n_hidden_note=words))
         except Exception:  # noqa: BLE001 - the border to the server, which must go on
             _log.exception("The page cannot be shown.")
             return Answer.words(500, "The page cannot be shown; the server's log says why.")
 
+    def _is_there(self) -> bool:
+        """Return whether anything lies where the registry should; True where nobody can say."""
+        from isoflop.store.location import locate
+
+        try:
+            return locate(self.registry).root.exists()
+        except (IsoflopError, OSError):
+            return True
+
     def _answer(self, viewer: Viewer, blank: View) -> Answer:
-        cache, starter = self._opened()
+        cache, _ = self._opened()
         index = self._index.now()
-        if self._index.take_waiting():
-            cache.ask(fold_slot(self.registry), "", self.registry)
         visible = index.visible(viewer)
-        blank = replace(blank, choices=choices_of(index, visible))
+        choices = choices_of(index, visible)
+        blank = replace(blank, choices=choices, filters=meant_by(blank.filters, choices))
         if problems := problems_of(blank.filters, blank.choices):
             return _page(200, replace(blank, n_hidden_note=" ".join(problems)))
+        chosen = chosen_runs(index, visible, blank.filters)
+        # A report on no runs would say that none was collected.
+        if not chosen.any() and not _is_everything(viewer, blank.filters):
+            note = NONE_CHOSEN if visible.any() or viewer.sees_all else NONE_YOURS
+            return _page(200, replace(blank, n_hidden_note=note))
         slot = slot_of(
             registry=self.registry, base=self.base, viewer=viewer, scope=index.scope(viewer),
             filters=blank.filters,
         )  # fmt: skip
         state = state_of(index.digest)
         found = cache.find(slot, state)
-        is_wanted = found is None or found.is_stale
-        # What waits in the inbox goes first: a page made before would be old when it is ready.
-        if is_wanted and not cache.is_waiting(fold_slot(self.registry)):
-            cache.ask(slot, state, self._job(index, visible, viewer, blank).to_json())
-        starter.start()
+        job = None
+        if found is None or found.is_stale:
+            job = self._job(index, chosen, viewer, blank)
+        try:
+            self._have_computed(slot, state, job)
+        except OSError as error:
+            if found is None:
+                raise
+            _log.warning("No newer page can be computed: %s", error)
         if found is None:
             return _not_yet(cache.failure(slot), viewer, blank)
         name = html.escape(visible_text.visible(viewer.name)).encode()
         body = found.body.replace(VIEWER_TOKEN.encode(), name) if name else found.body
         return Answer(status=200, body=body, headers=_headers(viewer.name))
+
+    def _have_computed(self, slot: str, state: str, job: Job | None) -> None:
+        """Queue what waits in the inbox, and a page where one is wanted; see that they are done."""
+        cache, starter = self._opened()
+        if self._index.take_waiting():
+            cache.ask(fold_slot(self.registry), "", self.registry)
+        # The inbox goes first: a page made before would be old when it is ready.
+        if job is not None and not cache.is_waiting(fold_slot(self.registry)):
+            cache.ask(slot, state, job.to_json())
+        starter.start()
 
     def _opened(self) -> tuple[PageCache, Starter]:
         # Made at a request: a server without a folder to write must start all the same.
@@ -132,9 +181,8 @@ class Responder:
             self._starter = Starter(self._cache)
         return self._cache, self._starter
 
-    def _job(self, index: RunIndex, visible: NDArray[np.bool_], viewer: Viewer, view: View) -> Job:
-        uids = index.uids[chosen_runs(index, visible, view.filters)].tolist()
-        is_everything = viewer.sees_all and view.filters == Filters()
+    def _job(self, index: RunIndex, chosen: NDArray[np.bool_], viewer: Viewer, view: View) -> Job:
+        uids = index.uids[chosen].tolist()
         return Job(
             registry=self.registry,
             versions=index.versions,
@@ -144,17 +192,24 @@ class Responder:
             filters=view.filters,
             choices=view.choices,
             links={uid: index.links[uid] for uid in uids if uid in index.links},
-            only=None if is_everything else tuple(uids),
+            only=None if _is_everything(viewer, view.filters) else tuple(uids),
             is_ordinary=not viewer.sees_all,
         )
+
+
+def _is_everything(viewer: Viewer, filters: Filters) -> bool:
+    return viewer.sees_all and filters == Filters()
 
 
 def _not_yet(failure: str, viewer: Viewer, blank: View) -> Answer:
     """Return the page that says that there is none yet, or why there is none."""
     if not failure:
         return _page(202, replace(blank, is_pending=True))
-    words = failure if viewer.sees_all else "The server's log says why."
-    return _page(503, replace(blank, n_hidden_note=f"The page could not be computed. {words}"))
+    return _page(503, replace(blank, n_hidden_note=_not_computed(failure, viewer)))
+
+
+def _not_computed(why: str, viewer: Viewer) -> str:
+    return f"The page could not be computed. {why if viewer.sees_all else LOG_SAYS_WHY}"
 
 
 def _page(status: int, view: View) -> Answer:

@@ -13,6 +13,7 @@ import typer
 from isoflop.cli.arguments import DEFAULT_REGISTRY, JsonOption, RegistryOption
 from isoflop.cli.output import print_json, say
 from isoflop.errors import IsoflopError
+from isoflop_plugins.page.addresses import PAGE
 
 if TYPE_CHECKING:
     from werkzeug.serving import BaseWSGIServer
@@ -84,7 +85,7 @@ def loopback(host: str) -> str:
 
 def url_of(address: str, port: int) -> str:
     """Return the address of the page."""
-    return f"http://{f'[{address}]' if ':' in address else address}:{port}/isoflop/"
+    return f"http://{f'[{address}]' if ':' in address else address}:{port}{PAGE}"
 
 
 def listen(registry: str, address: str, port: int) -> BaseWSGIServer:

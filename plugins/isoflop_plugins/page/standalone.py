@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.wrappers import Request, Response
 
+from isoflop_plugins.page.addresses import PAGE
 from isoflop_plugins.page.responding import Answer, Responder
 from isoflop_plugins.page.visibility import Viewer
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-PATH = "/isoflop/"
 _HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -41,7 +41,7 @@ class _Standalone:
     """
 
     def __init__(self, registry: str, *, address: str, port: int) -> None:
-        self._responder = Responder(registry=registry, base=PATH, homes=None)
+        self._responder = Responder(registry=registry, base=PAGE, homes=None)
         names = (*_HOSTS, f"[{address}]" if ":" in address else address)
         self._hosts = {host for name in names for host in (name, f"{name}:{port}")}
 
@@ -58,10 +58,10 @@ class _Standalone:
             return Answer.words(403, "This page is for the browser of this machine only.")
         if request.method not in ("GET", "HEAD"):
             return Answer.words(405, "This page can only be read.")
-        if request.path in ("/", PATH.rstrip("/")):
-            return Answer(status=302, body=b"", headers={"Location": PATH})
-        if request.path != PATH:
-            return Answer.words(404, f"The page is at {PATH}")
+        if request.path in ("/", PAGE.rstrip("/")):
+            return Answer(status=302, body=b"", headers={"Location": PAGE})
+        if request.path != PAGE:
+            return Answer.words(404, f"The page is at {PAGE}")
         return self._responder.answer(Viewer(), request.args.to_dict())
 
 

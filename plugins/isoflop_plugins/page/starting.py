@@ -99,4 +99,4 @@ def give_up(cache: PageCache) -> None:
     doing = list(cache.folder.glob("*.doing"))
     for path in doing or cache.folder.glob("*.todo"):
         cache.fail(path.stem, "The process that computes it ended early.")
-        path.unlink(missing_ok=True)
+        cache.end(path)

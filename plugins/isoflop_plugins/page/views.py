@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from isoflop_plugins.page.addresses import PAGE
+
 if TYPE_CHECKING:
     from isoflop.reporting import Report
 
@@ -79,6 +81,6 @@ class View:
     is_pending: bool = False
     is_stale: bool = False
     run_links: Mapping[str, str] = field(default_factory=dict)
-    base: str = "/isoflop/"
+    base: str = PAGE
     viewer: str = ""
     n_hidden_note: str = ""

@@ -100,6 +100,8 @@ class RunIndex:
         Experiments that a viewer must be able to read to see the runs of a group.
     links : mapping of str to str
         `run_uid` to the address of its MLflow run page, where it has one.
+    registry_id : str
+        Identity of the registry: another one may be put in its place.
     asked : frozenset of str
         Ids of the MLflow runs that this server was asked about.
     homes : mapping of str to str
@@ -115,6 +117,7 @@ class RunIndex:
     group: NDArray[np.int64]
     needs: tuple[frozenset[str], ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    registry_id: str = ""
     asked: frozenset[str] = frozenset()
     homes: Mapping[str, str] = field(default_factory=dict)
 

@@ -40,11 +40,16 @@ def main(folder: str) -> int:
         if not is_ours:
             return 0
         os.nice(_NICENESS)
-        if any(cache.folder.glob("*.doing")):
-            give_up(cache)
+        _take_over(cache)
         while (job := _take(cache)) is not None:
             _do(cache, job)
     return 0
+
+
+def _take_over(cache: PageCache) -> None:
+    """Queue what was being done when server and worker ended together; what ends them fails."""
+    if not all(cache.try_again(path) for path in list(cache.folder.glob("*.doing"))):
+        give_up(cache)
 
 
 def _take(cache: PageCache) -> Path | None:
@@ -68,7 +73,7 @@ def _do(cache: PageCache, path: Path) -> None:
         cache.fail(path.stem, f"{type(error).__name__}: {error}")
     finally:
         signal.alarm(0)
-        path.unlink(missing_ok=True)
+        cache.end(path)
 
 
 def fold(registry: str) -> None:
@@ -111,7 +116,7 @@ def _without_path(page: str, path: str) -> str:
 
 
 def _for_ordinary(report: Report) -> Report:
-    """Return the report without what it tells of the machine: folders and tracebacks."""
+    """Return the report without what it tells of the machine, and of runs that are not shown."""
     from isoflop.reporting import Section
 
     def silent(section: Section) -> Section:
@@ -120,6 +125,7 @@ def _for_ordinary(report: Report) -> Report:
     provenance = dataclasses.replace(
         report.provenance,
         command="isoflop report",
+        data_versions={},  # they count what others write
         plugins=tuple(
             dataclasses.replace(p, error="", traceback="") for p in report.provenance.plugins
         ),

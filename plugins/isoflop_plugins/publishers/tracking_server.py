@@ -7,7 +7,9 @@ back as training runs (`isoflop_plugins.mlflow_pull.headers.is_report`).
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +26,8 @@ COMPLETE_TAG = "isoflop.report_complete"
 REGISTRY_TAG = "isoflop.registry_id"
 LONGEST_NOTE = 5_000
 """Characters of a tag that every MLflow server takes (mlflow.utils.validation). [1]"""
+LONGEST_NAME = 250
+"""Characters of a metric's name that every MLflow server takes (mlflow.utils.validation). [1]"""
 METRICS_AT_ONCE = 1_000
 
 _PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
@@ -159,13 +163,34 @@ def _log(client: Any, run_id: str, report: Report, files: Sequence[Path]) -> Non
     from mlflow.entities import Metric
 
     at = int(report.created_at.timestamp() * 1000)
-    metrics = [Metric(name, value, at, 0) for name, value in report_metrics(report).items()]
+    told = report_metrics(report).items()
+    metrics = [Metric(metric_name(name), value, at, 0) for name, value in told]
     for first in range(0, len(metrics), METRICS_AT_ONCE):
         client.log_batch(run_id, metrics=metrics[first : first + METRICS_AT_ONCE])
     root = Path(os.path.commonpath([path.parent for path in files])) if files else Path()
     for path in files:
         folder = path.parent.relative_to(root).as_posix()
         client.log_artifact(run_id, str(path), None if folder == "." else folder)
+
+
+def metric_name(name: str) -> str:
+    """Return the name of a metric as every MLflow server takes it.
+
+    A family may be called anything; where its name is changed, a digest keeps two apart.
+
+    Examples
+    --------
+    >>> metric_name("chinchilla-parametric/web/alpha")
+    'chinchilla-parametric/web/alpha'
+    >>> metric_name("chinchilla-parametric/../web (v2)/alpha")
+    'chinchilla-parametric/web -v2-/alpha-60de4e27'
+    """
+    parts = re.sub(r"[^\w./ -]", "-", name).split("/")
+    taken = "/".join(part for part in parts if part not in ("", ".", ".."))
+    if taken == name and len(name) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:8]
+    return f"{taken[: LONGEST_NAME - 9]}-{digest}"
 
 
 def _address(uri: str, experiment_id: str, run_id: str) -> str:

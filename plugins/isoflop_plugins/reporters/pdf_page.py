@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,9 +32,16 @@ section { margin-top: 1.4rem; padding-top: 0.8rem; }
 .numbers div { display: inline-block; margin: 0 0.4rem 0.4rem 0; break-inside: avoid; }
 figure, tr, .numbers { break-inside: avoid; }
 figure { margin: 0.8rem 0 0.3rem; }
-.chart svg, .chart img { max-width: 100%; max-height: 120mm; overflow: visible; }
+.chart svg, .chart img { max-width: 100%; max-height: 100mm; overflow: visible; }
 details:not([open]):not(.holds) > *:not(summary) { display: none; }
-details:not([open]):not(.holds) > summary::after { content: " (in index.html and report.json)"; }
+section > details:not([open]):not(.holds) > summary::after {
+  content: " (in index.html and report.json)";
+}
+.holds:has(details:not([open])) > summary::after {
+  content: "; what is only named here is in index.html and report.json";
+}
+.holds details:not([open]) { display: inline-block; margin: 0.2rem 1.2rem 0.2rem 0; }
+.holds details:not([open]) > summary::after { content: none; }
 .scroll { overflow: visible; max-height: none; }
 thead { display: table-header-group; }
 thead th { position: static; white-space: normal; }
@@ -51,6 +59,11 @@ a { text-decoration: none; }
 """
 """Rules for paper, last of the page's own: it cannot be scrolled and nothing opens."""
 
+PICTURE_FONT = "Liberation Sans, Arial, sans-serif"
+"""As wide as the one that pictures were laid out with; a wider one covers its neighbors."""
+
+_PALE_PATH = re.compile(r'<path\b(?![^>]*(?:fill|stroke)-opacity)([^>]*?) opacity="([^"]+)"')
+
 
 def render_pdf(report: Report) -> bytes:
     """Return the page as PDF; tables that are closed on the page are only named.
@@ -59,12 +72,18 @@ def render_pdf(report: Report) -> bytes:
     """
     weasyprint = _weasyprint()
     with _quietly():
-        page = weasyprint.HTML(string=_for_paper(render_html(report)), url_fetcher=_data_only())
+        page = weasyprint.HTML(string=for_paper(render_html(report)), url_fetcher=_data_only())
         paper: bytes = page.write_pdf()
     return paper
 
 
-def _for_paper(page: str) -> str:
+def for_paper(page: str) -> str:
+    """Return the page with the rules for paper."""
+    # WeasyPrint draws pictures without the page's rules, so the font is named in them.
+    page = page.replace(' font-family="sans-serif"', f' font-family="{PICTURE_FONT}"')
+    # A path that is pale as a whole is a layer of its own, at every mark that repeats it: a report
+    # on 1,000 runs takes 6.3 MB so, and 0.7 MB where its colors are pale.
+    page = _PALE_PATH.sub(r'<path\1 fill-opacity="\2" stroke-opacity="\2"', page)
     # A style sheet given to WeasyPrint is a reader's, so the page's own rules would win over it.
     return page.replace("</head>", f"<style>{PRINT_STYLE}</style></head>", 1)
 

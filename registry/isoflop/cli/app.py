@@ -56,7 +56,16 @@ def build_app(host: PluginHost | None = None) -> typer.Typer:
 
 def _core_verbs() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
     """Return the verbs by heading, in the order a newcomer needs them."""
-    from isoflop.cli import checking, estimating, fits, gathering, linking, looking, telling
+    from isoflop.cli import (
+        checking,
+        estimating,
+        fits,
+        gathering,
+        linking,
+        looking,
+        planning,
+        telling,
+    )
 
     return {
         "Gather": {
@@ -79,7 +88,7 @@ def _core_verbs() -> Mapping[str, Mapping[str, Callable[..., Any]]]:
             "fit": estimating.fit,
             "fits": fits.list_fits,
             "refit": fits.refit,
-            "plan": estimating.plan,
+            "plan": planning.plan,
             "analyze": estimating.analyze,
         },
         "Tell": {"report": telling.report, "export": telling.export},

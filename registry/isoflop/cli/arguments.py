@@ -17,4 +17,11 @@ PublishedOption = Annotated[
     typer.Option("--published", help="Read the published models instead of your own runs."),
 ]
 
+RowsOption = Annotated[
+    int, typer.Option("--limit", "-n", min=1, help="Rows of the table to print at most.")
+]
+TableOption = Annotated[
+    str | None, typer.Option("--table", help="Print this table in place of the first one.")
+]
+
 DEFAULT_REGISTRY = "registry"

@@ -1,4 +1,4 @@
-"""Verbs that think: fit, plan, analyze."""
+"""Verbs that think: fit, analyze."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from isoflop.cli.arguments import (
     JsonOption,
     PublishedOption,
     RegistryOption,
+    RowsOption,
+    TableOption,
 )
 from isoflop.cli.output import print_json, print_result, say
 from isoflop.progress import progress
@@ -144,41 +146,6 @@ def _kept(
         return None
 
 
-def plan(
-    flops: Annotated[float, typer.Argument(help="Training compute, 6 N D, in FLOP: 1e21.")],
-    law: Annotated[str, typer.Option(help="A published law, or a law to fit to your runs first.")],
-    registry: RegistryOption = DEFAULT_REGISTRY,
-    family: FamilyOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Say the compute-optimal next run for a budget: N, D and loss, with intervals.
-
-    Examples
-    --------
-    isoflop plan 1e21 --law besiroglu-2024
-    isoflop plan 1e21 --law chinchilla --family c4
-    """
-    import isoflop
-    from isoflop.errors import UnknownNameError
-    from isoflop.plugin_host import default_host
-
-    if not 0 < flops < float("inf"):
-        raise typer.BadParameter(f"{flops!r} is not a positive amount of compute, such as 1e21.")
-    context = default_host().context
-    if law in context.published:
-        result = isoflop.plan(flops, law=law)
-    elif law in context.laws:
-        runs: Any = chosen(registry, "runs", family=family)
-        with progress("Fitting"):
-            result = isoflop.plan(flops, law=isoflop.fit(law, runs, family=family))
-    else:
-        raise UnknownNameError("law", law, [*context.published, *context.laws])
-    if json:
-        print_json(dataclasses.asdict(result))
-    else:
-        say(repr(result))
-
-
 def analyze(
     name: Annotated[str, typer.Argument(help="An analyzer; `isoflop plugins` lists them.")],
     registry: RegistryOption = DEFAULT_REGISTRY,
@@ -188,20 +155,22 @@ def analyze(
     ] = None,
     family: FamilyOption = None,
     published: PublishedOption = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Rows a table.")] = 20,
+    table: TableOption = None,
+    limit: RowsOption = 20,
     json: JsonOption = False,
 ) -> None:
-    """Run one analyzer: verdict, numbers with intervals, tables, what was left out.
+    """Run one analyzer: verdict, numbers with intervals, a table, what was left out.
 
     Examples
     --------
     isoflop analyze undertrained -o law=besiroglu-2024
+    isoflop analyze undertrained --table by_law
     isoflop analyze emergence -o x=loss --json
     """
     result = run_analyzer(
         name, registry, options=parsed(option or ()), family=family, published=published
     )
-    show_result(result, json=json, limit=limit)
+    show_result(result, json=json, limit=limit, table=table)
 
 
 def run_analyzer(
@@ -222,14 +191,19 @@ def run_analyzer(
         return isoflop.analyze(name, table, **options)
 
 
-def show_result(result: AnalysisResult, *, json: bool, limit: int = 20) -> None:
-    """Print a result for people or as JSON."""
+def show_result(
+    result: AnalysisResult, *, json: bool, limit: int | None = None, table: str | None = None
+) -> None:
+    """Print a result for people or as JSON.
+
+    A verb that has the options --limit and --table passes them on.
+    """
     if json:
         from isoflop.reporting.plain import plain_result
 
         print_json(plain_result(result))
     else:
-        print_result(result, limit=limit)
+        print_result(result, limit=limit, table=table)
 
 
 def chosen(

@@ -109,12 +109,13 @@ def _listed(fits: FitTable) -> pd.DataFrame:
 
     laws = default_host().context.laws
     frame = fits.to_pandas()
-    shown = frame[["created_at", "law", "family", "variant", "status", "n_runs"]].copy()
+    shown = frame[["created_at", "law", "family", "status", "n_runs"]].copy()
     shown.insert(0, "fit", frame["fit_id"].str[:8])
     shown["parameters"] = [
         _headline(params, laws.get(name or ""))
         for params, name in zip(fits.params(), fits.texts("law"), strict=True)
     ]
+    shown["variant"] = frame["variant"]
     return shown.rename(columns={"created_at": "date"})
 
 

@@ -22,7 +22,7 @@ RunArgument = Annotated[
 ]
 LimitOption = Annotated[int, typer.Option("--limit", "-n", min=1, help="Rows to print at most.")]
 
-_LISTED = ("run_name", "run_uid", "family", "n_params", "n_tokens", "flops", "loss", "status")
+_LISTED = ("run_name", "family", "n_params", "n_tokens", "flops", "loss", "status", "run_uid")
 
 
 def list_runs(
@@ -61,7 +61,7 @@ def _listed(table: RunTable) -> pd.DataFrame:
     """Return the columns people ask for first, least compute first."""
     frame = table.to_pandas()[list(_LISTED)].sort_values("flops", na_position="last", kind="stable")
     ratio = frame["n_tokens"].astype("Float64") / frame["n_params"].astype("Float64")
-    frame.insert(7, "tokens_per_param", ratio)
+    frame.insert(6, "tokens_per_param", ratio)
     frame["run_uid"] = frame["run_uid"].str[:8]
     frame = frame.rename(columns={"run_name": "run", "run_uid": "uid"}).reset_index(drop=True)
     frame.attrs["units"] = table.to_pandas().attrs["units"]

@@ -112,7 +112,7 @@ def run(
         targets=notify_targets(notify_file),
         on_start=_say_start,
         on_round=_print_round if json else _say_round,
-        on_ending=lambda: _log("Ending after the report under way; again to end at once."),
+        on_ending=_say_ending,
     )
 
 
@@ -121,11 +121,19 @@ def _say_start(following: datetime, is_overdue: bool) -> None:
     _log(f"{first}Next: {_moment(following)}. Ctrl-C or SIGTERM ends it.")
 
 
+def _say_ending(is_under_way: bool) -> None:
+    if is_under_way:
+        _log("Ending after the report under way; again to end at once.")
+    else:
+        _log("Ended; no report was under way.")
+
+
 def _say_round(done: Round, following: datetime) -> None:
     words = {
         "made": "Report made",
         "flagged": "Report made, a flag was raised",
         "incomplete": "Report made, not all could be done",
+        "flagged-incomplete": "Report made, a flag was raised, not all could be done",
         "busy": "No report",
         "failed": "Report failed",
     }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from isoflop.cli.arguments import DEFAULT_REGISTRY, JsonOption, RegistryOption
-from isoflop.cli.border import BUSY, FLAGGED, INCOMPLETE, complain
+from isoflop.cli.border import BUSY, FLAGGED, FLAGGED_INCOMPLETE, INCOMPLETE, complain
 from isoflop.cli.output import print_json, say
 from isoflop.progress import progress
 from isoflop.words import plural
@@ -18,7 +18,12 @@ from isoflop.words import plural
 if TYPE_CHECKING:
     from isoflop.reporting.delivering import Delivery
 
-_EXIT_CODES = {"made": 0, "flagged": FLAGGED, "incomplete": INCOMPLETE}
+_EXIT_CODES = {
+    "made": 0,
+    "flagged": FLAGGED,
+    "incomplete": INCOMPLETE,
+    "flagged-incomplete": FLAGGED_INCOMPLETE,
+}
 
 
 def report(
@@ -75,8 +80,9 @@ def report(
     cleared, or a number left its last interval.
 
     Exit codes: 0 nothing to act on; 3 a clear or severe flag was raised since the report before; 4
-    something could not be done (a source, the tracker, a notice) and the report says what; 5
-    another report on the registry is being made; 1 no report.
+    something could not be done (a source, an analyzer, the tracker, a notice) and the report says
+    what; 7 both, so that a notice of a new flag is not lost unseen; 5 another report on the
+    registry is being made; 1 no report.
 
     Examples
     --------
@@ -109,7 +115,7 @@ def report(
     except ReportBusyError as error:
         complain(str(error))
         raise typer.Exit(BUSY) from None
-    _show(delivery, as_json=json)
+    _show(delivery, out, as_json=json)
     if open_page:
         _open(delivery.files)
     if code := _EXIT_CODES[delivery.outcome]:
@@ -126,7 +132,7 @@ def _formats(formats: list[str] | None, *, pdf: bool) -> list[str] | None:
     return [*(formats or usual), "pdf"]
 
 
-def _show(delivery: Delivery, *, as_json: bool) -> None:
+def _show(delivery: Delivery, out: Path, *, as_json: bool) -> None:
     built = delivery.report
     if as_json:
         print_json(plain_delivery(delivery))
@@ -137,12 +143,22 @@ def _show(delivery: Delivery, *, as_json: bool) -> None:
         files = [str(f) for f in delivery.files if f.suffix != ".svg"]
         files += [f"{plural(len(pictures), 'figure')} in {pictures[0].parent}"] if pictures else []
         say("\nWritten: " + ", ".join(files))
+        if older := _older(out, delivery.files):
+            say(f"Of an earlier report, not written now: {', '.join(older)}")
         for place in delivery.published:
             say(f"Published: {place}")
         if delivery.notified:
             say(f"Told: {plural(delivery.notified, 'address', 'addresses')}")
     for problem in delivery.problems:
         complain(problem)
+
+
+def _older(folder: Path, files: Sequence[Path]) -> list[str]:
+    """Return files of formats that were not asked for this time and lie beside the new ones."""
+    from isoflop.plugin_host import default_host
+
+    known = [folder / r.filename for r in default_host().reporters.values()]
+    return [str(path) for path in known if path.is_file() and path not in files]
 
 
 def plain_delivery(delivery: Delivery) -> dict[str, Any]:

@@ -139,7 +139,7 @@ def _number(number: Number, room: _Room) -> str:
     beside = " ".join(part for part in (number.unit, number.note) if part)
     return (
         f'<tr><th scope="row">{_said(number.name, room.cell)}</th>'
-        f"<td{kind}>{_said(number.text, room.cell)}</td>"
+        f"<td{kind}>{_said(number.text, 3 * room.cell)}</td>"
         f"<td>{_said(beside, 2 * room.cell)}</td></tr>"
     )
 

@@ -16,10 +16,11 @@ border-radius:3px;padding:0 .5em;margin-right:.6em}
 .isoflop-card .isf-bad{--isf:#b3161b}.isoflop-card .isf-neutral{--isf:#4a5568}
 .isoflop-card.isoflop-card p{margin:.3em 0}
 .isoflop-card.isoflop-card ul{margin:.4em 0;padding:0;list-style:none}
-.isoflop-card.isoflop-card li{margin:.15em 0;padding-left:2.6em;text-indent:-2.6em}
-.isoflop-card li>b{display:inline-block;width:2.6em;text-indent:0}
-.isoflop-card.isoflop-card .isf-flags li{padding-left:4em;text-indent:-4em}
-.isoflop-card .isf-flags li>b{width:4em}
+.isoflop-card.isoflop-card li{margin:.15em 0;padding-left:3em;text-indent:-3em}
+.isoflop-card li>b{display:inline-block;min-width:3em;text-indent:0;padding-right:.5em;
+white-space:nowrap}
+.isoflop-card.isoflop-card .isf-flags li{padding-left:4.4em;text-indent:-4.4em}
+.isoflop-card .isf-flags li>b{min-width:4.4em}
 .isoflop-card .isf-no{text-decoration:underline}
 .isoflop-card.isoflop-card.isoflop-card code{font-size:12px;background:none;
 font-family:var(--jp-code-font-family,ui-monospace,monospace);color:inherit;padding:0}

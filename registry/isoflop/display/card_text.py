@@ -83,7 +83,7 @@ def _tables(card: Card) -> Iterator[str]:
                 yield f"{one_line(table.name, _LONGEST_NAME)}:"
             yield from text_table(table, indent="")
     if named:
-        sizes = (f"{one_line(t.name, _LONGEST_NAME)} ({t.n_rows} rows)" for t in named)
+        sizes = (f"{one_line(t.name, _LONGEST_NAME)} ({plural(t.n_rows, 'row')})" for t in named)
         yield f"tables: {', '.join(sizes)}"
 
 

@@ -13,14 +13,13 @@ from isoflop.words import plural
 
 if TYPE_CHECKING:
     from isoflop.estimate import Estimate
-    from isoflop.results import AnalysisResult, Figure, Finding, Severity
+    from isoflop.results import AnalysisResult, Figure, Finding
 
 _TONES: dict[str, Tone] = {
     "severe": "bad", "clear": "caution", "mild": "caution", "info": "neutral",
 }  # fmt: skip
+_GRAVEST_FIRST = tuple(_TONES)
 _MEMBERS = 8
-_SEVERITIES: tuple[Severity, ...] = ("severe", "clear", "mild", "info")
-"""Gravest first."""
 
 
 def analysis_card(result: AnalysisResult) -> Card:
@@ -34,7 +33,7 @@ def analysis_card(result: AnalysisResult) -> Card:
         tone=tone,
         flags=sorted(
             ((finding.severity, finding.message) for finding in result.findings),
-            key=lambda flag: _SEVERITIES.index(flag[0]),
+            key=lambda flag: _GRAVEST_FIRST.index(flag[0]),
         ),
         checks=result.checks,
         numbers=[Number(name=name, text=repr(e)) for name, e in result.numbers.items()],
@@ -53,7 +52,7 @@ def _state(result: AnalysisResult) -> tuple[str, Tone]:
     if result.is_silent:
         return "no answer", "neutral"
     found = [finding.severity for finding in result.findings]
-    worst = min(found, key=_SEVERITIES.index, default=None)
+    worst = min(found, key=_GRAVEST_FIRST.index, default=None)
     return counted_flags(found), "good" if worst is None else _TONES[worst]
 
 
@@ -66,7 +65,7 @@ def counted_flags(severities: Iterable[str]) -> str:
     ('flags: 2 severe, 1 mild', 'flag: 1 clear', 'no flags')
     """
     found = Counter(severities)
-    counts = ", ".join(f"{found[s]:,} {s}" for s in _SEVERITIES if found[s])
+    counts = ", ".join(f"{found[s]:,} {s}" for s in _GRAVEST_FIRST if found[s])
     return f"{'flag' if found.total() == 1 else 'flags'}: {counts}" if counts else "no flags"
 
 
@@ -85,7 +84,8 @@ def finding_card(finding: Finding) -> Card:
     whose = f" of family {finding.family!r}" if finding.family else ""
     numbers = [] if finding.value is None else [_behind(finding.value)]
     evidence = [
-        Number(name=str(name), text=_plain(value)) for name, value in finding.evidence.items()
+        Number(name=str(name), text=_plain(value, name=str(name)))
+        for name, value in finding.evidence.items()
     ]
     return Card(
         title=f"{finding.kind}, {finding.severity}: {finding.subject_name}{whose}",
@@ -103,12 +103,12 @@ def _behind(value: Estimate) -> Number:
     return Number(name="value", text=repr(value), note=level)
 
 
-def _plain(value: object) -> str:
+def _plain(value: object, *, name: str) -> str:
     """Return one piece of evidence in words; a list by its first members."""
     if isinstance(value, (list, tuple)):
         more = f" and {len(value) - _MEMBERS:,} more" if len(value) > _MEMBERS else ""
-        return ", ".join(cell(member) for member in value[:_MEMBERS]) + more
-    return cell(value)
+        return ", ".join(cell(member, name=name) for member in value[:_MEMBERS]) + more
+    return cell(value, name=name)
 
 
 def figures_card(figures: Sequence[Figure]) -> Card:

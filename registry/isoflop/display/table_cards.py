@@ -10,7 +10,7 @@ import numpy as np
 
 from isoflop.display.card import SHOWN_ROWS, Card, CardTable, Reason, by_reason
 from isoflop.display.harmless import one_line
-from isoflop.words import plural
+from isoflop.words import number, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -126,7 +126,9 @@ def _run_frame(runs: RunTable) -> pd.DataFrame:
 
 
 def _values(params: Mapping[str, Estimate]) -> str:
-    return ", ".join(f"{name} {estimate.value:.3g}" for name, estimate in params.items())
+    return ", ".join(
+        f"{name} {number(estimate.value, digits=3)}" for name, estimate in params.items()
+    )
 
 
 def _counted(table: ArrowTable, column: str, noun: str, nouns: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isoflop import words
@@ -81,7 +82,7 @@ def view(frame: pd.DataFrame, *, limit: int = 50, widest: int | None = None) -> 
     """
     shown = frame.head(limit)
     names = [str(c) for c in frame.columns]
-    units: Mapping[str, str] = frame.attrs.get("units", {})
+    units = units_of(frame)
     place = {name: i for i, name in enumerate(names)}
     ends = {f"{n}{end}" for n in names if _has_interval(n, place) for end in ("_low", "_high")}
     apart = [name for name in names if name not in ends]
@@ -99,6 +100,12 @@ def view(frame: pd.DataFrame, *, limit: int = 50, widest: int | None = None) -> 
         n_hidden=len(frame) - len(shown),
         n_hidden_columns=len(apart) - len(headings),
     )
+
+
+def units_of(frame: pd.DataFrame) -> Mapping[str, str]:
+    """Return the units of a table's columns; none where its `attrs` do not hold them by name."""
+    units = frame.attrs.get("units")
+    return units if isinstance(units, Mapping) else {}
 
 
 def column_title(name: str) -> str:
@@ -124,11 +131,22 @@ def cell(value: Any, *, name: str = "", unit: str = "") -> str:
         return MISSING
     if isinstance(value, bool) or type(value).__name__ == "bool_":
         return "yes" if value else "no"
-    if isinstance(value, (int, float)) or hasattr(value, "__float__"):
-        return _wording(name, unit)(float(value))
-    if hasattr(value, "strftime"):
+    if isinstance(value, datetime):
         return words.moment(value)
-    return str(value)
+    number = _as_float(value)
+    if number is None:
+        return words.any_text(value)
+    return MISSING if math.isnan(number) else _wording(name, unit)(number)
+
+
+def _as_float(value: Any) -> float | None:
+    """Return a number as a float; None for what is none, and for one that no float can hold."""
+    if not hasattr(value, "__float__") or getattr(value, "ndim", 0) != 0:
+        return None
+    try:
+        return float(value)
+    except Exception:  # noqa: BLE001 - an object of a plugin: its own conversion may raise anything
+        return None
 
 
 def _has_interval(name: str, columns: Mapping[str, Any]) -> bool:
@@ -157,12 +175,16 @@ def _interval(value: Any, low: Any, high: Any, *, name: str, unit: str) -> str:
     if _is_missing(value):
         return MISSING
     wording = _wording(name, unit)
-    v, lo, hi = (math.nan if _is_missing(x) else float(x) for x in (value, low, high))
-    if math.isnan(lo) or math.isnan(hi):
-        return f"{wording(v)} [?, ?]"
+    v, lo, hi = (_known(x) for x in (value, low, high))
     if wording is words.number:
         return format_interval(v, lo, hi)
-    return f"{wording(v)} [{wording(lo)}, {wording(hi)}]"
+    ends = ("?" if math.isnan(end) else wording(end) for end in (lo, hi))
+    return f"{wording(v)} [{', '.join(ends)}]"
+
+
+def _known(value: Any) -> float:
+    number = None if _is_missing(value) else _as_float(value)
+    return math.nan if number is None else number
 
 
 def _wording(name: str, unit: str) -> Callable[[float], str]:

@@ -20,14 +20,20 @@ GRAY = "#6b6b6b"
 SOFT = "#57606a"
 """Of notes and labels, and of what stands behind."""
 
+DOTTED, LIMIT = [2, 3], [4, 3]
+"""Dashes of what a figure compares with (floors, values carried on), and of limits. [pixel]"""
+
 _DASHED = [6, 4]
 
 
 def viridis() -> alt.SchemeParams:
-    """Return the ramp of quantities, even to the eye, less its last yellow: white hides it."""
+    """Return the ramp of quantities, even to the eye, up to its green.
+
+    Yellow is lost on a white page, and on a dark one, which inverts it, even more so.
+    """
     import altair as alt
 
-    return alt.SchemeParams(name="viridis", extent=[0, 0.9])
+    return alt.SchemeParams(name="viridis", extent=[0, 0.8])
 
 
 def by_name(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from isoflop.estimation.variables import fitted_values
 from isoflop.laws import Law
 from isoflop.results import LeftOut
 from isoflop.tables import RunTable
+from isoflop.words import plural
 
 _NOT_FINISHED = ("failed", "killed", "stale", "running", "diverged", "scheduled")
 _LARGEST = 1e100
@@ -176,11 +178,14 @@ def _keep_family(runs: RunTable, reasons: list[str], family: str | None) -> None
         return
     counts = _counts(families, reasons)
     if len(counts) > 1:
-        shown = ", ".join(f"{name!r} ({n} runs)" for name, n in counts.most_common(8))
+        shown = ", ".join(f"{name!r} ({plural(n, 'usable run')})"
+                          for name, n in counts.most_common(8))  # fmt: skip
         more = f" and {len(counts) - 8} more" if len(counts) > 8 else ""
+        first = counts.most_common(1)[0][0]
         raise UnitError(
             f"The runs are of {len(counts)} families: {shown}{more}. Families are never mixed in "
-            "one fit: choose one with family=..., or take one of runs.by_family()."
+            f"one fit: choose one, for example --family {shlex.quote(first)} (in Python: "
+            f"family={first!r})."
         )
     _drop_nulls("family", families, reasons, counts)
 
@@ -190,10 +195,12 @@ def _keep_one(column: str, values: list[str | None], reasons: list[str]) -> None
     if len(counts) > 1:
         shown = ", ".join(f"{name!r} ({n} runs)" for name, n in counts.most_common(8))
         words, so = _ONE_KIND[column]
-        other = " or using={'flops': 'flops_6nd'}" if column == "flops_convention" else ""
+        other = ""
+        if column == "flops_convention":
+            other = ", or fit --using flops=flops_6nd (in Python: using={'flops': 'flops_6nd'})"
         raise UnitError(
-            f"The runs have {words}: {shown}. {so}: keep the rows of one {column}, for example "
-            f"with runs.take(...){other}."
+            f"The runs have {words}: {shown}. {so}: keep the rows of one {column}, "
+            f"in Python with runs.take(...){other}."
         )
     _drop_nulls(column, values, reasons, counts)
 

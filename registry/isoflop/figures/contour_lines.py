@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from isoflop.drawing.family_panels import in_panels, shown_families
 from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.drawing.log_legends import log_color
-from isoflop.drawing.palette import GRAY, SOFT, dashed_outside
+from isoflop.drawing.palette import BLACK, GRAY, SOFT, dashed_outside
 from isoflop.figures.fitted_runs import runs_of_fit
 from isoflop.figures.frontier_rows import frontier_rows, why_no_frontier
 from isoflop.figures.notes import noted
@@ -110,7 +110,7 @@ def draw_contours(table: pd.DataFrame) -> Any:
     )
     best = (
         base.transform_filter("datum.kind === 'frontier'")
-        .mark_line(strokeWidth=2.5, color="black", clip=True)
+        .mark_line(strokeWidth=2.5, color=BLACK, clip=True)
         .encode(x=x, y=y, strokeDash=dashed_outside(), order="n_params:Q")
     )
     points = (

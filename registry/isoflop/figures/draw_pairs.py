@@ -9,7 +9,7 @@ import numpy as np
 
 from isoflop.drawing.family_panels import HEIGHT, WIDTH
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import by_name
+from isoflop.drawing.palette import BLACK, by_name
 from isoflop.errors import SchemaError
 from isoflop.figures.notes import noted
 
@@ -121,13 +121,13 @@ def _pair(
     small = size[0] < WIDTH
     draws = (
         alt.Chart(points[points["kind"] == "draw"])
-        .mark_point(filled=True, size=12 if small else 20, opacity=0.5, clip=True)
+        .mark_point(filled=True, size=12 if small else 20, opacity=0.7, clip=True)
         .encode(x=across, y=up, color=color, shape=shape)
     )
     fit = (
         alt.Chart(points[points["kind"] == "fit"])
         .mark_point(
-            shape="cross", size=60 if small else 160, filled=True, color="black", stroke="white"
+            shape="cross", size=60 if small else 160, filled=True, color=BLACK, stroke="white"
         )
         .encode(x=across, y=up)
     )

@@ -9,7 +9,7 @@ import numpy as np
 
 from isoflop.drawing.family_panels import HEIGHT, WIDTH
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import BLUE, SOFT
+from isoflop.drawing.palette import BLUE, GRAY, SOFT
 from isoflop.errors import SchemaError, UnknownNameError
 from isoflop.figures.fitted_runs import runs_of_fit, used_rows
 from isoflop.figures.notes import noted
@@ -104,7 +104,7 @@ def draw_residuals(
             **channels,
         )
     )  # fmt: skip
-    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color="gray").encode(y="y:Q")
+    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color=GRAY).encode(y="y:Q")
     return alt.layer(zero, points).properties(width=width, height=HEIGHT * 2 // 3)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import viridis
+from isoflop.drawing.palette import BLACK, viridis
 from isoflop.errors import SchemaError
 from isoflop.figures.result_tables import table_of
 from isoflop.figures.runs_and_lines import LOSS
@@ -94,7 +94,7 @@ def _one_family(
     minima = (
         alt.Chart(best)
         .mark_point(
-            shape="diamond", filled=True, size=90, stroke="black", strokeWidth=0.8, opacity=1
+            shape="diamond", filled=True, size=90, stroke=BLACK, strokeWidth=0.8, opacity=1
         )
         .encode(
             x=x, y=y, color=color,

@@ -88,9 +88,9 @@ def runs_and_lines(
         dots = points.mark_point(filled=True, size=26, opacity=0.5, color=point_color)
     else:
         channels["color"] = color
-        crowded = int((table["kind"] == "run").sum()) > _CROWD
+        opacity = opacity_of(int((table["kind"] == "run").sum()))
         dots = points.mark_point(
-            filled=True, size=40, opacity=0.35 if crowded else 0.85, stroke="white", strokeWidth=0.4
+            filled=True, size=40, opacity=opacity, stroke="white", strokeWidth=0.4
         )
     line = lines.mark_line(strokeWidth=2, clip=True).encode(
         x=across, y=up, color=color, strokeDash=dashed_outside(), detail=detail
@@ -99,6 +99,11 @@ def runs_and_lines(
     if not in_panels:
         return layered.properties(width=WIDTH, height=height)
     return one_a_family(layered, table, height=height)
+
+
+def opacity_of(n_runs: int) -> float:
+    """Return the opacity of the points of runs: pale where there are many."""
+    return 0.35 if n_runs > _CROWD else 0.85
 
 
 def loss_scale(losses: pd.Series[float]) -> alt.Scale:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import BLUE, GRAY, GREEN, VERMILION
+from isoflop.drawing.palette import BLUE, DOTTED, GRAY, GREEN, VERMILION
 from isoflop.errors import SchemaError, UnknownNameError
 from isoflop.figures.notes import noted
 from isoflop.figures.result_tables import table_of
@@ -219,7 +219,7 @@ def _layers(base: Any, x: Any, y: Any, series: set[str], *, color: str = BLUE) -
         return base.transform_filter(f"datum.part == '{name}'")
 
     return [
-        part("floor").mark_line(color=GRAY, strokeDash=[2, 3], strokeWidth=1).encode(x=x, y=y),
+        part("floor").mark_line(color=GRAY, strokeDash=DOTTED, strokeWidth=1).encode(x=x, y=y),
         part("twin")
         .mark_line(color=VERMILION, strokeDash=[6, 3], strokeWidth=1.2, clip=True)
         .encode(x=x, y=y),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from isoflop.drawing.palette import BLUE, GRAY, GREEN, ORANGE, VERMILION
+from isoflop.drawing.palette import BLUE, GRAY, GREEN, LIMIT, ORANGE, VERMILION
 from isoflop.errors import SchemaError
 from isoflop.figures.notes import noted
 from isoflop.figures.result_tables import table_of
@@ -108,7 +108,7 @@ def draw_token_ratio(rows: pd.DataFrame) -> alt.LayerChart:
     )  # fmt: skip
     limits = alt.Chart(pd.DataFrame({"at": [1.0], "limit": [0.5]}))
     optimum = limits.mark_rule(color=GRAY).encode(x="at:Q")
-    flag = limits.mark_rule(color=GRAY, strokeDash=[4, 3]).encode(x="limit:Q")
+    flag = limits.mark_rule(color=GRAY, strokeDash=LIMIT).encode(x="limit:Q")
     return alt.layer(optimum, flag, rules, dots).properties(width=_WIDTH, height={"step": 17})
 
 

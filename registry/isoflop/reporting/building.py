@@ -23,6 +23,7 @@ from isoflop.reporting.headline import headline
 from isoflop.reporting.plain import content_id
 from isoflop.reporting.provenance import describe
 from isoflop.reporting.report import Changes, Report, Section
+from isoflop.reporting.sound_results import checked_result
 from isoflop.results import AnalysisResult
 from isoflop.schema import FITS
 from isoflop.tables import FitTable
@@ -219,12 +220,12 @@ def _run(
         summary=analyzer.summary,
     )
     try:
-        result = _checked(analyze(analyzer.name, table, host=host, **options), analyzer.name)
+        result = checked_result(analyze(analyzer.name, table, host=host, **options), analyzer.name)
     except PluginError as error:
         return _failed(blank, error)
     except IsoflopError as error:
         return dataclasses.replace(blank, state="cannot-answer", failure=str(error))
-    except Exception as error:  # noqa: BLE001 - the border around plugins
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the border: a plugin may call sys.exit
         return _failed(blank, error)
     titled = dataclasses.replace(blank, title=result.title)
     if result.is_silent:
@@ -232,45 +233,11 @@ def _run(
     return dataclasses.replace(titled, result=result)
 
 
-def _failed(blank: Section, error: Exception) -> Section:
+def _failed(blank: Section, error: BaseException) -> Section:
     words = "".join(traceback.format_exception_only(error)).strip()
     _log.warning("Analyzer %r failed: %s", blank.analyzer, words)
     trace = "".join(traceback.format_exception(error))
     return dataclasses.replace(blank, state="failed", failure=words, trace=trace)
-
-
-def _checked(result: AnalysisResult, name: str) -> AnalysisResult:
-    """Return the result where reporters can render it; raise `PluginError` where not."""
-    import pandas as pd
-
-    if not isinstance(result, AnalysisResult):
-        raise PluginError(
-            f"Analyzer {name!r} returned {type(result).__name__}, not an AnalysisResult. "
-            "Tell its author.",
-            plugin=name,
-        )
-    for table, frame in result.tables.items():
-        if not isinstance(frame, pd.DataFrame):
-            raise PluginError(
-                f"Table {table!r} of analyzer {name!r} is a {type(frame).__name__}, not a "
-                "DataFrame. Tell its author.",
-                plugin=name,
-            )
-    _check_fits(result, name)
-    return result
-
-
-def _check_fits(result: AnalysisResult, name: str) -> None:
-    import pyarrow as pa
-
-    rows = fit_rows([result], at=datetime.now(UTC), runs_version=None)
-    try:
-        pa.Table.from_pylist(rows, schema=FITS.to_arrow())
-    except (pa.ArrowException, TypeError, ValueError) as error:
-        raise PluginError(
-            f"A fit of analyzer {name!r} is no row of the table fits: {error}. Tell its author.",
-            plugin=name,
-        ) from error
 
 
 def _assemble(

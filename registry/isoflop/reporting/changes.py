@@ -12,8 +12,10 @@ from isoflop.errors import IsoflopError
 from isoflop.estimate import Estimate
 from isoflop.records import REFERENCE_KIND
 from isoflop.reporting.ledger import LastReport, last_report, rows_of, standing_flags
-from isoflop.reporting.report import Changes, Moved, Section
+from isoflop.reporting.report import Changes, Flag, FlagKey, Moved, Section
+from isoflop.results import SEVERITIES
 from isoflop.tables import FIT_SERIES, fit_params
+from isoflop.words import moment
 
 if TYPE_CHECKING:
     from isoflop.store import Registry
@@ -37,26 +39,43 @@ def find_changes(
         None for the last report.
     """
     yours = [s for s in sections if s.audience == "yours"]
-    now = {flag.key: flag for section in yours for flag in section.flags}
+    now = standing_now(yours)
     last = last_report(registry, since=since)
     if last is None:
-        return Changes(runs_added=tuple(runs.labels()), raised=tuple(now.values()))
-    answered = {s.analyzer for s in yours if s.state == "answered"}
+        notes = _why_nothing_before(registry, since)
+        return Changes(runs_added=tuple(runs.labels()), raised=tuple(now.values()), notes=notes)
     then = standing_flags(registry, at=last.created_at)
-    raised = [f for k, f in now.items() if k not in then or _graver(f, then[k])]
-    cleared = [f for k, f in then.items() if k not in now and k[0] in answered]
     known = Changes(
         since=last.created_at,
         previous_id=last.report_id,
-        raised=tuple(raised),
-        cleared=tuple(cleared),
+        raised=tuple(f for k, f in now.items() if k not in then or _is_graver(f, then[k])),
+        cleared=cleared_flags(then, yours),
         moved=tuple(_moved(registry, yours, last)),
     )
     return _with_runs(known, registry, runs, last)
 
 
-def _graver(now: Any, then: Any) -> bool:
-    return bool(now.finding.severity != then.finding.severity)
+def _why_nothing_before(registry: Registry, since: datetime | None) -> tuple[str, ...]:
+    """Return why there is nothing to compare with, where that is not that no report was made."""
+    if since is None or last_report(registry) is None:
+        return ()
+    return (f"There is no report of {moment(since)} or before: all runs and flags count as new.",)
+
+
+def standing_now(sections: Iterable[Section]) -> dict[FlagKey, Flag]:
+    """Return the flags of sections, each once."""
+    return {flag.key: flag for section in sections for flag in section.flags}
+
+
+def cleared_flags(then: Mapping[FlagKey, Flag], sections: Sequence[Section]) -> tuple[Flag, ...]:
+    """Return the flags that stood and do not; a section that did not answer clears none."""
+    now = standing_now(sections)
+    answered = {s.analyzer for s in sections if s.state == "answered"}
+    return tuple(f for k, f in then.items() if k not in now and f.analyzer in answered)
+
+
+def _is_graver(now: Flag, then: Flag) -> bool:
+    return SEVERITIES.index(now.finding.severity) < SEVERITIES.index(then.finding.severity)
 
 
 def _with_runs(changes: Changes, registry: Registry, runs: RunTable, last: LastReport) -> Changes:
@@ -114,7 +133,9 @@ def _outside(
 
 
 def _last_fits(registry: Registry, *, at: datetime) -> dict[tuple[str, ...], dict[str, Estimate]]:
-    return {_fit_key(row): fit_params(row) for row in rows_of(registry.fits().to_pandas(), at=at)}
+    rows = rows_of(registry.fits().to_pandas(), at=at)
+    yours = (row for row in rows if row["audience"] != "reference")
+    return {_fit_key(row): fit_params(row) for row in yours}
 
 
 def _fit_key(fit: Mapping[str, Any]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def _action(sections: Sequence[Section], *, n_runs: int, n_reference: int) -> st
         f"{n} {kind}" + (f" ({severe[kind]} severe)" if severe[kind] else "")
         for kind, n in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
     ]
-    return f"Look at {', '.join(parts)}; {plural(n_runs, 'run')} checked."
+    return f"Look at what is flagged: {', '.join(parts)}; {plural(n_runs, 'run')} checked."
 
 
 def _broken(sections: Sequence[Section]) -> tuple[str, ...]:

@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from isoflop.estimate import Estimate, as_estimate
-from isoflop.reporting.report import Flag
+from isoflop.reporting.report import Flag, FlagKey
 from isoflop.results import Finding
+from isoflop.store.events import REPORT_KIND
+from isoflop.store.standing import standing
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from isoflop.store import Registry
-
-EVENT_KIND = "report"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ def last_report(registry: Registry, *, since: datetime | None = None) -> LastRep
     rows = [
         row
         for row in rows_of(registry.events())
-        if row["kind"] == EVENT_KIND and (since is None or row["created_at"] <= since)
+        if row["kind"] == REPORT_KIND and (since is None or row["created_at"] <= since)
     ]
     if not rows:
         return None
@@ -64,16 +64,10 @@ def last_report(registry: Registry, *, since: datetime | None = None) -> LastRep
     )
 
 
-def standing_flags(registry: Registry, *, at: datetime) -> dict[tuple[str, ...], Flag]:
+def standing_flags(registry: Registry, *, at: datetime) -> dict[FlagKey, Flag]:
     """Return the flags that stood at a time, by what makes two flags the same one."""
-    standing: dict[tuple[str, ...], Flag] = {}
-    for row in rows_of(registry.findings(), at=at):
-        flag = _flag(row)
-        if row["state"] == "cleared":
-            standing.pop(flag.key, None)
-        else:
-            standing[flag.key] = flag
-    return standing
+    flags = (_flag(row) for row in standing(rows_of(registry.findings(), at=at)))
+    return {flag.key: flag for flag in flags}
 
 
 def rows_of(frame: pd.DataFrame, *, at: datetime | None = None) -> list[dict[str, Any]]:

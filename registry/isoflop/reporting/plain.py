@@ -10,8 +10,10 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from isoflop.display.table_view import units_of
 from isoflop.estimate import Estimate
 from isoflop.results import AnalysisResult, Finding
+from isoflop.words import any_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,16 +57,16 @@ def _foreign(value: Any) -> Any:
         return plain(value.tolist())
     if value is pd.NA or value is pd.NaT:
         return None
-    return str(value)
+    return any_text(value)
 
 
 def plain_frame(frame: pd.DataFrame) -> dict[str, Any]:
     """Return a table as ``{"units": ..., "rows": [...]}``, one object a row."""
     names = [str(c) for c in frame.columns]
     columns = [[plain(v) for v in frame.iloc[:, i].tolist()] for i in range(len(names))]
-    units = frame.attrs.get("units", {})
+    units = units_of(frame)
     rows = [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-    return {"units": {n: units[n] for n in names if n in units}, "rows": rows}
+    return {"units": {n: str(units[n]) for n in names if n in units}, "rows": rows}
 
 
 def plain_finding(finding: Finding) -> dict[str, Any]:

@@ -8,12 +8,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from isoflop.reporting.changes import cleared_flags, standing_now
 from isoflop.reporting.fit_rows import fit_rows
-from isoflop.reporting.ledger import EVENT_KIND, last_report
+from isoflop.reporting.ledger import last_report, standing_flags
 from isoflop.reporting.plain import plain
-from isoflop.reporting.report import Flag, Report
+from isoflop.reporting.report import Flag, FlagKey, Report
 from isoflop.schema import TABLES
-from isoflop.store.events import event
+from isoflop.store.events import REPORT_KIND, event
 
 if TYPE_CHECKING:
     from isoflop.store import Registry
@@ -22,19 +23,24 @@ if TYPE_CHECKING:
 def record_report(report: Report, registry: Registry) -> bool:
     """Drop a report's flags, fits and event into the registry, once.
 
+    What flags are raised and cleared there is against the last report, whichever one the report
+    itself was compared with: so they add up to what stands.
+
     Returns
     -------
     bool
-        False where the last recorded report is the same one, and then nothing is written.
+        False where the last recorded report is the same one, or this one is on a part of the runs;
+        then nothing is written.
     """
     last = last_report(registry)
-    if last is not None and last.report_id == report.id:
+    if not report.changes.is_compared or (last is not None and last.report_id == report.id):
         return False
+    then = standing_flags(registry, at=last.created_at) if last else {}
     writer = registry.writer()
     # The event comes last: without it the report does not count and is recorded again, under the
     # same ids.
     for name, rows in (
-        ("findings", _findings(report)),
+        ("findings", _findings(report, then)),
         ("fits", _fits(report)),
         ("events", [_event(report)]),
     ):
@@ -55,9 +61,14 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _findings(report: Report) -> list[dict[str, Any]]:
-    raised = [_finding(report, flag, "raised") for flag in report.changes.raised]
-    return raised + [_finding(report, flag, "cleared") for flag in report.changes.cleared]
+def _findings(report: Report, then: Mapping[FlagKey, Flag]) -> list[dict[str, Any]]:
+    raised = [
+        _finding(report, flag, "raised")
+        for key, flag in standing_now(report.yours).items()
+        if key not in then or flag.finding.severity != then[key].finding.severity
+    ]
+    cleared = cleared_flags(then, report.yours)
+    return raised + [_finding(report, flag, "cleared") for flag in cleared]
 
 
 def _finding(report: Report, flag: Flag, state: str) -> dict[str, Any]:
@@ -93,7 +104,7 @@ def _fits(report: Report) -> list[dict[str, Any]]:
 def _event(report: Report) -> dict[str, Any]:
     numbers = {s.analyzer: plain(s.result.numbers) for s in report.yours if s.result}
     return event(
-        EVENT_KIND,
+        REPORT_KIND,
         report.changes.sentence,
         inputs=dict(report.provenance.data_versions),
         outputs={"report_id": report.id, "numbers": numbers},

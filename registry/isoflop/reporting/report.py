@@ -16,6 +16,7 @@ from isoflop.words import moment, plural
 
 Audience = Literal["yours", "reference"]
 SectionState = Literal["answered", "cannot-answer", "failed"]
+FlagKey = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class Flag:
     finding: Finding
 
     @property
-    def key(self) -> tuple[str, str, str, str, str]:
+    def key(self) -> FlagKey:
         """What makes two flags the same one: analyzer, kind, subject, law, family."""
         f = self.finding
         return (self.analyzer, f.kind, f.subject, f.law, f.family)
@@ -70,7 +71,7 @@ class Changes:
     runs_added, runs_changed, runs_removed : tuple of str
         Names of the user's runs; untrusted text.
     raised, cleared : tuple of Flag
-        Flags that stand now and did not, and the other way round.
+        Flags that stand now and did not, or less gravely, and flags that stood and do not.
     moved : tuple of Moved
         Numbers outside their last interval.
     notes : tuple of str
@@ -92,7 +93,7 @@ class Changes:
 
     @property
     def is_first(self) -> bool:
-        """True where there is no earlier report."""
+        """True where there is no earlier report, or none as early as was asked for."""
         return self.is_compared and self.since is None
 
     @property
@@ -108,7 +109,8 @@ class Changes:
             return ""
         if self.since is None:
             flags, runs = len(self.raised), len(self.runs_added)
-            return f"First report: {plural(runs, 'run')}, {plural(flags, 'flag')} raised."
+            which = "No earlier report to compare with" if self.notes else "First report"
+            return f"{which}: {plural(runs, 'run')}, {plural(flags, 'flag')} raised."
         counts = (
             (len(self.runs_added), "run added", "runs added"),
             (len(self.runs_changed), "run changed", "runs changed"),
@@ -212,8 +214,8 @@ class Report:
     provenance : Provenance
         Versions and the command that makes it again.
     problems : tuple of str
-        What could not be done while it was made: a source that could not be read, a format that
-        could not be written. They are no part of the id.
+        What could not be done while it was made: a source that could not be read, an analyzer that
+        broke, a format that could not be written. They are no part of the id.
     """
 
     id: str

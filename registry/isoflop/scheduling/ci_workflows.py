@@ -27,12 +27,15 @@ jobs:
         run: |
           code=0
           {command} || code=$?
-          # A later step can act: if: steps.report.outputs.code == '3'
+          # A later step can act on a flag:
+          #   if: always() && contains('3 7', steps.report.outputs.code)
           echo "code=$code" >> "$GITHUB_OUTPUT"
           case "$code" in
             0) ;;
             3) echo "::warning title=isoflop::A clear or severe flag was raised: see the report." ;;
             4) echo "::warning title=isoflop::Made, but something could not be done: see above." ;;
+            7) echo "::error title=isoflop::A flag was raised, and something could not be done."
+               exit 7 ;;
             5) echo "::notice title=isoflop::Another report was being made; nothing was done." ;;
             *) exit "$code" ;;
           esac
@@ -52,7 +55,8 @@ isoflop-report:
     - |
       {command}
   # Orange, not red: 3 says that a clear or severe flag was raised, 4 that the report was made, but
-  # something could not be done, 5 that another report was being made. Red: 1, failed.
+  # something could not be done, 5 that another report was being made. Red: 7, both 3 and 4, so that
+  # a notice that was lost is seen, and 1, failed.
   allow_failure:
     exit_codes: [3, 4, 5]
 """

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from isoflop.errors import IsoflopError
+from isoflop.words import plural
 
 _TERM = re.compile(
     r"(?:\*|(?P<first>[0-9]{1,2}|[a-z]{3})(?:-(?P<last>[0-9]{1,2}|[a-z]{3}))?)"
@@ -128,7 +129,8 @@ def parse_cron(text: str) -> CronExpression:
         raise ScheduleError(
             f"The cron expression {_shown(text)} is no expression of five fields (minute, hour, "
             f"day of month, month, day of week; {_LONGEST} characters at most): it has "
-            f"{len(written)} and {len(text)} characters. For example '0 8 * * 1': Mondays at 08:00."
+            f"{plural(len(written), 'field')} and {plural(len(text), 'character')}. For example "
+            "'0 8 * * 1': Mondays at 08:00."
         )
     minutes, hours, days, months, weekdays = (
         _values(terms, field, text) for field, terms in zip(FIELDS, written, strict=True)

@@ -9,8 +9,9 @@ _REMARKS = """\
 # Add these lines with `crontab -e`. The time is the machine's.
 # cron mails what goes to stderr: errors, warnings, what could not be done. It ignores exit codes:
 # 0 nothing to act on, 1 failed, 3 a clear or severe flag was raised, 4 made, but something could
-# not be done (a source, the tracker, a notice), 5 another report was being made. To act on a flag,
-# put this after the command:  ; [ $? -eq 3 ] && /path/of/what/to/do
+# not be done (a source, an analyzer, the tracker, a notice), 7 both, 5 another report was being
+# made. To act on a flag, put this after the command:
+#   ; case $? in 3|7) /path/of/what/to/do ;; esac
 # cron knows nothing of your shell's environment: write NAME=value lines above for what the report
 # needs, such as MLFLOW_TRACKING_URI. No secrets here: addresses of notices belong in a file of
 # mode 600, given to `isoflop schedule print` as --notify-file.

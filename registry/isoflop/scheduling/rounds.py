@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-Outcome = Literal["made", "flagged", "incomplete", "busy", "failed"]
+Outcome = Literal["made", "flagged", "incomplete", "flagged-incomplete", "busy", "failed"]
 _LONGEST_LINE = 500
 
 
@@ -40,8 +40,8 @@ class Round:
 
     Parameters
     ----------
-    outcome : {'made', 'flagged', 'incomplete', 'busy', 'failed'}
-        As ``isoflop report`` ends with 0, 3, 4, 5 and 1.
+    outcome : {'made', 'flagged', 'incomplete', 'flagged-incomplete', 'busy', 'failed'}
+        As ``isoflop report`` ends with 0, 3, 4, 7, 5 and 1.
     began_at : datetime
         When, UTC.
     duration_s : float
@@ -148,7 +148,8 @@ class ScheduledReports:
             delivery.outcome,
             began,
             delivery.report.changes.sentence,
-            problems=problems,
+            # An address that is down fails twice: for the report and for its problem.
+            problems=tuple(dict.fromkeys(problems)),
             report_id=delivery.report.id,
             files=delivery.files,
         )

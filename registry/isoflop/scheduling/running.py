@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -29,7 +30,7 @@ def run_schedule(
     out: str | Path,
     on_start: Callable[[datetime, bool], None],
     on_round: Callable[[Round, datetime], None],
-    on_ending: Callable[[], None],
+    on_ending: Callable[[bool], None],
     timezone: str | None = None,
     targets: Sequence[str] = (),
     host: PluginHost | None = None,
@@ -51,7 +52,7 @@ def run_schedule(
         Called before the first report.
     on_round : callable (round, next time)
         Called after each report, in another thread.
-    on_ending : callable
+    on_ending : callable (whether a report is under way)
         Called at the first signal.
     timezone : str or None
         Name of the time zone of `cron`; the machine's by default.
@@ -76,8 +77,11 @@ def run_schedule(
     def following() -> datetime:
         return next_time(trigger, after=present().astimezone(zone))
 
+    under_way = threading.Lock()
+
     def report() -> None:
-        on_round(reports.make(), following())
+        with under_way:
+            on_round(reports.make(), following())
 
     def left_out(_event: object) -> None:
         message = "The report before is still being made, so this time is left out."
@@ -93,7 +97,7 @@ def run_schedule(
         on_start(following(), is_overdue)
         scheduler.start()
         _wait(told, scheduler)
-        on_ending()
+        on_ending(under_way.locked())
         for number in _ENDING:
             signal.signal(number, signal.SIG_DFL)
         scheduler.shutdown(wait=True)

@@ -19,8 +19,8 @@ Type=oneshot
 EnvironmentFile=-%h/.config/isoflop/report.env
 ExecStart={command}
 # Success, too: 3 says that a clear or severe flag was raised, 5 that another report was being made.
-# Failures: 1, and 4 (made, but a source, the tracker or a notice failed); OnFailure= can act on
-# them, `journalctl --user -u isoflop-report` tells why.
+# Failures: 1, 4 (made, but a source, an analyzer, the tracker or a notice failed), 7 (3 and 4);
+# OnFailure= can act on them, `journalctl --user -u isoflop-report` tells why.
 SuccessExitStatus=3 5
 """
 

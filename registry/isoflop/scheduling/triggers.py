@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -74,7 +74,9 @@ def _listed(values: Sequence[int]) -> str:
 
 def next_time(trigger: Any, *, after: datetime) -> datetime:
     """Return when the trigger fires first after a time, which must be aware."""
-    fires: datetime = trigger.get_next_fire_time(None, after + timedelta(microseconds=1))
+    # In UTC: adding to a local time forgets which of two equal hours it is in.
+    just_after = after.astimezone(UTC) + timedelta(microseconds=1)
+    fires: datetime = trigger.get_next_fire_time(None, just_after)
     return fires
 
 

@@ -77,7 +77,7 @@ EVENTS = TableSchema(
             "kind",
             "string",
             "",
-            "fold, collect, report, report-attempt, quarantine, maintain; by "
+            "fold, collect, report, report-attempt, notice, quarantine, maintain; by "
             "hand merge, split, set.",
         ),
         ("producer", "string", "", "isoflop and its version."),

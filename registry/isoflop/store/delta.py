@@ -128,8 +128,14 @@ def open_table(location: Location, name: str, version: int | None = None) -> Del
 
 def live_files(table: DeltaTable, folder: Path) -> list[Path]:
     """Return the data files of a version, in order of name."""
-    names = table.get_add_actions().column("path").to_pylist()
-    return sorted(folder / name for name in names)
+    return sorted(folder / name for name in _sizes(table))
+
+
+def _sizes(table: DeltaTable) -> dict[str, int]:
+    """Return the name of each data file of a version, and the bytes that it has by the log."""
+    actions = table.get_add_actions()
+    names, sizes = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
+    return dict(zip(names, sizes, strict=True))
 
 
 def arrow_schema(table: DeltaTable) -> pa.Schema:
@@ -164,10 +170,12 @@ def dataset(location: Location, schema: TableSchema, version: int | None = None)
 
 def _check_sizes(table: DeltaTable, folder: Path) -> None:
     """Raise `RegistryError` where a data file is gone, cut off or overwritten: its log knows it."""
-    actions = table.get_add_actions()
-    names, sizes = (actions.column(name).to_pylist() for name in ("path", "size_bytes"))
-    for path, size in zip((folder / name for name in names), sizes, strict=True):
-        there = path.stat().st_size if path.exists() else 0
+    for name, size in _sizes(table).items():
+        path = folder / name
+        try:
+            there = path.stat().st_size
+        except FileNotFoundError:
+            there = 0
         if there != size:
             raise RegistryError(
                 f"{str(path)!r} is damaged: it has {there:,} of {size:,} bytes. Restore it from a "

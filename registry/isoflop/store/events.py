@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from isoflop.store.registry import Registry
 
+REPORT_KIND = "report"
+"""Of the event that a recorded report leaves."""
+
 
 def event(
     kind: str,

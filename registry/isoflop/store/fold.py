@@ -136,6 +136,8 @@ def _fold_batch(location: Location, batch: list[Drop], tally: _Tally) -> None:
 
 def _judge(location: Location, drop: Drop, tally: _Tally) -> None:
     """Set aside what cannot be kept of a drop."""
+    import pyarrow as pa
+
     missing = [path for path, _ in drop.faults if not path.exists()]
     if missing and _is_folded(location, drop):
         # A fold was killed while it deleted this drop: everything is in.
@@ -156,7 +158,7 @@ def _judge(location: Location, drop: Drop, tally: _Tally) -> None:
     if bad:
         rows = sources.take(bad)
         tally.aside += set_aside_rows(location, drop.stem, rows, [reasons[i] for i in bad])
-        sources = sources.take([i for i, reason in enumerate(reasons) if not reason])
+        sources = sources.filter(pa.array([not reason for reason in reasons], pa.bool_()))
         _keep_only(drop, sources.column("source_uid"))
     drop.tables["sources"] = sources
 

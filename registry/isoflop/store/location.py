@@ -25,7 +25,10 @@ LAYOUT_VERSION = 1
 
 CARD = "_registry.json"
 SUPPORTED_SCHEMES = ("a local path", "file://")
-_OWN_NAMES = frozenset({CARD, "_inbox", "_quarantine", "_report.lock", *TABLES})
+REPORT_LOCK = "_report.lock"
+"""File that a report on the registry locks while it is made."""
+
+_OWN_NAMES = frozenset({CARD, "_inbox", "_quarantine", REPORT_LOCK, *TABLES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,6 +225,6 @@ def _write_text(path: Path, text: str) -> None:
 def _no_registry(location: Location) -> RegistryError:
     refuse = "is not a registry" if location.root.exists() else "does not exist"
     return RegistryError(
-        f"{location.uri!r} {refuse}. Create one with `isoflop init` or "
-        "`open_registry(uri, create=True)`, or give the folder that holds `_registry.json`."
+        f"{location.uri!r} {refuse}. Make one with `isoflop collect FOLDER` (in Python: "
+        "open_registry(uri, create=True)), or give the folder that holds `_registry.json`."
     )

@@ -13,7 +13,9 @@ from isoflop.display.result_cards import counted_flags
 from isoflop.display.table_cards import counted_kinds
 from isoflop.records import REFERENCE_KIND
 from isoflop.schema import CURVES, EVENTS, FINDINGS, FITS, METRICS, RUNS, SCORES
+from isoflop.store.events import REPORT_KIND
 from isoflop.store.inbox import waiting
+from isoflop.store.standing import FLAG_COLUMNS, standing
 from isoflop.store.views import without_deleted
 from isoflop.words import moment, plural
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
 _COUNTED = ((CURVES, "curve points"), (METRICS, "metric points"), (SCORES, "scores"),
             (FITS, "fits"))  # fmt: skip
-_FLAG_KEY = ("analyzer", "kind", "subject", "law", "family")
 
 
 def registry_card(location: Location, stored: StoredTables) -> Card:
@@ -74,19 +75,13 @@ def _verdict(runs: pa.Table, published: pa.Table) -> str:
 def _flags(stored: StoredTables) -> tuple[Counter[str], list[str]]:
     """Return the flags that stand, by severity, and when the last report was made."""
     events = stored.dataset(EVENTS).to_table(["kind", "created_at"])
-    made = events.filter(pc.equal(events.column("kind"), "report")).column("created_at")
+    made = events.filter(pc.equal(events.column("kind"), REPORT_KIND)).column("created_at")
     last = pc.max(made).as_py()
     if last is None:
         return Counter(), ["no report yet; `isoflop report` makes one"]
-    columns = [*_FLAG_KEY, "state", "severity", "created_at"]
+    columns = [*FLAG_COLUMNS, "state", "severity", "created_at"]
     rows = stored.dataset(FINDINGS).to_table(columns).sort_by("created_at").to_pylist()
-    standing: dict[tuple[str, ...], str] = {}
-    for row in rows:
-        key = tuple(row[name] for name in _FLAG_KEY)
-        standing.pop(key, None)
-        if row["state"] != "cleared":
-            standing[key] = row["severity"] or "info"
-    flags = Counter(standing.values())
+    flags = Counter(row["severity"] or "info" for row in standing(rows))
     return flags, [f"last report {moment(last)}: {plural(flags.total(), 'flag')} standing"]
 
 

@@ -127,7 +127,10 @@ def test_without_sizes_the_error_still_follows_from_the_loss() -> None:
 
 def test_constant_error_is_no_law() -> None:
     assert "Family 'x'" in analyze(scores_of("x", noise=0.0).assign(value=0.5)).verdict
-    assert analyze(scores_of("x").assign(value=0.5)).tables["error_vs_loss"]["kind"].eq("run").all()
+    result = analyze(scores_of("x").assign(value=0.5))
+    assert result.tables["error_vs_loss"]["kind"].eq("run").all()
+    [figure] = result.figures.specs()
+    assert "no line here" in figure.caption
 
 
 def test_an_empty_table_says_so_and_keeps_its_columns() -> None:

@@ -231,6 +231,7 @@ def test_a_figure_with_open_ends_and_wide_values_renders() -> None:
     assert "NaN" not in vl_convert.vegalite_to_svg(chart.to_json())
 
 
+@pytest.mark.slow
 def test_in_a_registry_a_law_that_changed_is_caught(tmp_path) -> None:
     """Kept by the report itself: no drift on the day, a finding once other runs came."""
     from isoflop.reporting import build_report, record_report

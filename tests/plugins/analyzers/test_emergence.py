@@ -408,6 +408,14 @@ def test_answer_counts_what_could_not_be_decided():
     assert "1 could not be decided" in result.verdict
 
 
+def test_answer_counts_nothing_that_is_not_there():
+    result = analyze(task("still", [0.25] * len(FLOPS)))
+
+    assert result.verdict == (
+        "Of 1 task, none rises abruptly; none leaves its floor within the range of scales."
+    )
+
+
 # Bad input.
 
 

@@ -205,3 +205,56 @@ def test_the_chart_shows_the_nulls_table(host):
     spec = result.figures["nulls"].to_dict()
     assert spec["mark"]["type"] == "bar"
     assert result.figures.specs()[0].table == "nulls"
+
+
+def _set_by_hand(column="n_tokens"):
+    said = [("isoflop set", "user", 35_000_000, True), ("jsonl", "counted", 20_000_000, False)]
+    return json.dumps([
+        {"column": column, "value": v, "how": h, "source": s, "rejected": "", "chosen": c}
+        for s, h, v, c in said
+    ])  # fmt: skip
+
+
+def test_what_a_person_has_set_settles_a_conflict(host):
+    columns = {"n_tokens": [35_000_000, 2e8, 2e9, 2e10], "n_params": [1e6, 1e7, 1e8, 1e9],
+               "n_steps": [200, None, None, None], "batch_tokens": [100_000, None, None, None],
+               "flops": None}  # fmt: skip
+    claims = [_set_by_hand(), None, None, None]
+    (finding,) = analyze("health", _runs(**columns, claims=claims), host=host).findings
+    assert (finding.law, finding.severity) == ("settled-by-hand", "info")
+    assert "settled by hand" in finding.message
+    assert "`isoflop set 00000000 n_tokens=` takes it back" in finding.evidence["todo"]
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [("n_params", "`isoflop set 00000000 n_params=VALUE`"), ("flops_6nd", "`isoflop.flops_6nd`")],
+)
+def test_a_conflict_says_how_a_person_settles_it(host, column, words):
+    claims = [_claims(100, 150, column=column), None, None, None]
+    (finding,) = analyze("health", _runs(claims=claims), host=host).findings
+    assert words in finding.evidence["todo"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "found"),
+    [
+        ([3.25, 3.5], None),
+        ([3.25, 3.25], "`isoflop merge 00000000 00000000`"),
+        ([float(np.float32(3.1)), 3.1], "`isoflop merge 00000000 00000000`"),
+        ([np.nan, np.nan], "`isoflop merge 00000000 00000000`"),
+        ([3.25, np.nan], "look whether they are one run"),
+        ([3.25, 3.5, np.nan], None),
+    ],
+)
+def test_runs_of_one_hash_are_told_apart_by_their_held_out_loss(host, losses, found):
+    n = len(losses)
+    runs = _runs(
+        n, content_hash="a", loss=losses, loss_split=["eval" if x == x else None for x in losses]
+    )
+    told = [f for f in analyze("health", runs, host=host).findings if f.law == "duplicate"]
+    assert len(told) == (found is not None)
+    if found:
+        todo = told[0].evidence["todo"]
+        assert found in todo
+        assert ("merge" in todo) == ("merge" in found)

@@ -166,11 +166,16 @@ def test_the_figure_renders_with_a_panel_each(result: AnalysisResult) -> None:
         assert title in svg
 
 
-def test_counts_with_embeddings_are_said() -> None:
-    frame = family_of("x", sizes=4).drop(columns="n_params_nonembedding")
-    made = analyze(frame, n_boot=20)
-    assert any("N is with embeddings" in text and not ok for text, ok in made.checks)
-    fits = made.tables["fits"].set_index(["law", "form"])
+@pytest.fixture(scope="module")
+def bare() -> AnalysisResult:
+    """What comes of runs that say neither their count without embeddings nor their batch."""
+    frame = family_of("x", sizes=4).drop(columns=["n_params_nonembedding", "batch_tokens"])
+    return analyze(frame, n_boot=20)
+
+
+def test_counts_with_embeddings_are_said(bare: AnalysisResult) -> None:
+    assert any("N is with embeddings" in text and not ok for text, ok in bare.checks)
+    fits = bare.tables["fits"].set_index(["law", "form"])
     assert fits.loc[("L(N)", "power law"), "columns"] == "n_params"
 
 
@@ -181,22 +186,26 @@ def test_runs_whose_tokens_grow_with_size_are_said() -> None:
     assert any("L(N): along its runs D changes as a power" in t and not ok for t, ok in made.checks)
 
 
-def test_without_batch_there_is_no_law_of_steps() -> None:
-    made = analyze(family_of("x", sizes=4).drop(columns="batch_tokens"), n_boot=20)
-    fits = made.tables["fits"].set_index(["law", "form"])
+def test_without_batch_there_is_no_law_of_steps(bare: AnalysisResult) -> None:
+    fits = bare.tables["fits"].set_index(["law", "form"])
     assert fits.loc[("L(N, S)", "power law"), "status"] == "not-fitted"
     assert "n_steps_min is null" in fits.loc[("L(N, S)", "power law"), "reason"]
-    assert "L(N, S)" not in made.verdict
+    assert "L(N, S)" not in bare.verdict
 
 
-def test_a_measured_critical_batch_replaces_the_papers() -> None:
-    frame = family_of("x", sizes=4)
+@pytest.fixture(scope="module")
+def measured() -> AnalysisResult:
+    """What comes of runs whose critical batch was measured, in a family with a hostile name."""
+    frame = family_of("<script>\n", sizes=4)
     frame["critical_batch_tokens"] = critical_batch(frame["loss"], b_star=5e7, alpha_b=0.3)
-    made = analyze(frame, n_boot=20)
-    params = made.tables["params"].set_index("parameter")
+    return analyze(frame, n_boot=20)
+
+
+def test_a_measured_critical_batch_replaces_the_papers(measured: AnalysisResult) -> None:
+    params = measured.tables["params"].set_index("parameter")
     assert params.loc["B_star", "value"] == pytest.approx(5e7, rel=1e-6)
     assert params.loc["alpha_B", "value"] == pytest.approx(0.3, rel=1e-6)
-    assert not any("with Kaplan's critical batch" in text for text, _ in made.checks)
+    assert not any("with Kaplan's critical batch" in text for text, _ in measured.checks)
 
 
 def test_compute_is_counted_without_embeddings_and_as_at_a_small_batch() -> None:
@@ -211,8 +220,12 @@ def test_compute_is_counted_without_embeddings_and_as_at_a_small_batch() -> None
 
 @pytest.mark.parametrize(
     "change",
-    [{"loss": np.nan}, {"loss": 3.0}, {"status": "diverged"}, {"n_params_nonembedding": 10**8}],
-    ids=["nan", "constant", "diverged", "one-size"],
+    [
+        pytest.param({"loss": np.nan}, id="nan"),
+        pytest.param({"loss": 3.0}, id="constant"),
+        pytest.param({"status": "diverged"}, id="diverged"),
+        pytest.param({"n_params_nonembedding": 10**8}, id="one-size", marks=pytest.mark.slow),
+    ],
 )
 def test_bad_columns_give_words_and_never_a_growth(change: dict[str, Any]) -> None:
     made = analyze(family_of("x", sizes=4).assign(**change), n_boot=20)
@@ -220,9 +233,8 @@ def test_bad_columns_give_words_and_never_a_growth(change: dict[str, Any]) -> No
     assert "growth_N" not in made.numbers
 
 
-def test_names_of_families_are_kept_as_text() -> None:
-    made = analyze(family_of("<script>\n", sizes=4), n_boot=10)
-    assert "Family '<script>\\n'" in made.verdict
+def test_names_of_families_are_kept_as_text(measured: AnalysisResult) -> None:
+    assert "Family '<script>\\n'" in measured.verdict
 
 
 @pytest.mark.slow

@@ -141,6 +141,64 @@ def test_an_extrapolated_law_is_said(rows):
     assert "outside the law's data" not in rows.loc["Cerebras-GPT 13B", "reason"]
 
 
+def test_a_run_outside_the_laws_data_keeps_its_severity_and_says_so(result, rows):
+    finding = next(f for f in result.findings if f.subject_name == "Gopher 280B")
+    assert finding.severity == "severe"
+    assert finding.message.endswith("; extrapolated, outside the data of besiroglu-2024.")
+    assert np.isfinite(rows.loc["Gopher 280B", "excess_loss"])
+    assert not rows.loc["Gopher 280B", "far_outside"]
+
+
+def test_a_run_far_outside_the_laws_data_is_mild_and_gets_no_cost():
+    # 30,000 parameters under a law of 57e6 to 16e9: an excess of 15 nat/token came out.
+    result = isoflop.analyze(
+        "undertrained", _table(run_name=["tiny"], n_params=[30_016], n_tokens=[20_480])
+    )
+    (finding,) = (f for f in result.findings if f.kind == "undertrained")
+    row = result.tables["verdicts"].iloc[0]
+
+    assert finding.severity == "mild"
+    assert "far outside the data of besiroglu-2024: extrapolated, so no excess" in finding.message
+    assert "(far outside the data of besiroglu-2024: extrapolated): worst tiny" in result.verdict
+    assert row[COLUMNS[7:13]].isna().all()
+    assert "no excess loss and no waste is given" in row["reason"]
+    assert "its_compute_waste" not in result.numbers
+
+
+def test_runs_far_outside_the_laws_data_come_after_those_nearer():
+    result = isoflop.analyze("undertrained", _table(
+        run_name=["tiny", "GPT-3"], n_params=[30_016, 1.75e11], n_tokens=[20_480, 3e11]
+    ))  # fmt: skip
+    assert "(1 of them far outside the data of besiroglu-2024" in result.verdict
+    assert "worst GPT-3 with" in result.verdict
+    assert result.tables["undertrained"]["run"].tolist() == ["GPT-3", "tiny"]
+    assert [f.subject_name for f in result.findings[:2]] == ["GPT-3", "tiny"]
+
+
+def test_a_run_that_failed_is_flagged_mildly():
+    table = _table(n_params=[1.75e11] * 2, n_tokens=[3e10] * 2, status=["failed", "finished"])
+    rows = _judge(table)
+    assert rows["severity"].tolist() == ["mild", "severe"]
+    assert "run ended as failed: a flag is mild at most" in rows["reason"][0]
+
+
+def test_the_short_table_shows_the_parameters_that_were_judged_by():
+    result = isoflop.analyze("undertrained", _table(
+        n_params=[1.6e12], n_params_active=[1e11], architecture=["moe"], n_tokens=[1e11]
+    ))  # fmt: skip
+    row = result.tables["undertrained"].iloc[0]
+    assert row["n_params_used"] == 1e11
+    assert row["n_tokens"] / row["n_params_used"] == row["tokens_per_param"]
+    assert "n_params" not in row
+
+
+def test_laws_that_contradict_on_one_run_are_told_of_one_run():
+    result = isoflop.analyze("undertrained", _table(n_params=[7e10], n_tokens=[1.4e12]))
+    (finding,) = (f for f in result.findings if f.kind == "law-disagreement")
+    assert finding.subject_name == "1 run"
+    assert "on 1 run; the column" in finding.message
+
+
 def test_laws_that_contradict_are_named(result, rows):
     assert not rows.loc["Chinchilla 70B", "laws_agree"]
     assert "undertrained: hoffmann-2022" in rows.loc["Chinchilla 70B", "reason"]
@@ -303,7 +361,12 @@ def test_a_running_run_is_not_flagged():
 
 def test_one_run_is_judged():
     result = isoflop.analyze("undertrained", _table(n_params=[1.75e11], n_tokens=[3e11]))
-    assert "1 run is undertrained" in result.verdict
+    assert "1 run is undertrained, of 1 assessed run, under" in result.verdict
+
+
+def test_the_verdict_says_how_many_runs_were_not_assessed():
+    result = isoflop.analyze("undertrained", _table(n_params=[1e9, 1e9], n_tokens=[2e10, np.nan]))
+    assert "of 1 assessed run (2 in the table), under" in result.verdict
 
 
 def test_no_run_and_runs_of_nulls_give_a_result_that_says_so():

@@ -22,6 +22,8 @@ def test_demo_trains_gathers_and_reports_and_again_trains_nothing(tmp_path):
     said = []
     first = run_demo(tmp_path / "demo", say=said.append, rungs=RUNGS)
     assert (first["n_runs"], first["n_trained"], first["n_live"]) == (2, 2, 2)
+    assert "about 3 minutes on two cores" in said[0]
+    assert "  50 % trained" in said
     assert "2 arrived through the live hook" in "\n".join(said)
     assert {p.name for p in (tmp_path / "demo").iterdir()} >= {"mlflow.db", "registry", "report"}
     assert (tmp_path / "demo" / "report" / "index.html").stat().st_size > 1000

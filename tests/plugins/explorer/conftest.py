@@ -1,4 +1,4 @@
-"""Runs to explore, and a real headless Chromium to explore them in."""
+"""Runs to explore, and what looks at them being explored."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ import pytest
 from isoflop.tables import RunTable
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-CHROMIUM = Path(os.environ.get("ISOFLOP_CHROMIUM", "/usr/bin/chromium"))
+    from playwright.sync_api import Page
 
 MakeRuns = Callable[..., RunTable]
 
@@ -46,18 +44,6 @@ def _runs(n: int, *, seed: int = 0, noise: float = 0.0005, **columns: Any) -> Ru
 def make_runs() -> MakeRuns:
     """Return the maker of a ladder of runs: how many, and columns to set."""
     return _runs
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Return a real headless Chromium; tests skip where it or Playwright is absent."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.is_file():
-        pytest.skip(f"no browser: {CHROMIUM} does not exist; ISOFLOP_CHROMIUM names another")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

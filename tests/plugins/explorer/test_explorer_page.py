@@ -312,6 +312,7 @@ def test_text_stands_out_from_the_ground_in_both_schemes(open_page, make_runs, s
 
 
 def test_it_fits_a_phone(open_page, make_runs):
-    page = open_page(explore(make_runs(12)), viewport={"width": 390, "height": 800})
+    runs = make_runs(12, family=["a family whose name is longer than a phone is wide", "b"] * 6)
+    page = open_page(explore(runs), viewport={"width": 390, "height": 800})
 
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -146,7 +146,7 @@ def two_lines(shared_data: Path) -> pd.DataFrame:
 
 def test_families_on_two_lines_are_not_fitted_together(two_lines: pd.DataFrame) -> None:
     assert len(two_lines) == 15
-    with pytest.raises(UnitError, match="2 families: 'Pythia' \\(8 runs\\), 'Cerebras-GPT'"):
+    with pytest.raises(UnitError, match="2 families: 'Pythia' \\(8 usable runs\\), 'Cerebras-GPT'"):
         fit_law(CHINCHILLA, RunTable.from_pandas(two_lines), n_boot=0)
 
 

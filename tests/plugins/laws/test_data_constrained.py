@@ -120,12 +120,6 @@ def test_few_repeats_leave_the_half_life_open() -> None:
     assert "R_D" in fit.unidentified or not fit.is_usable or told.high / told.low > 20
 
 
-def test_the_order_of_the_runs_does_not_matter() -> None:
-    frame = frame_of(60, noise=0.01)
-    one, other = fitted(frame, n_boot=0), fitted(frame.iloc[::-1], n_boot=0)
-    assert one.estimate == pytest.approx(other.estimate, rel=1e-12)
-
-
 @pytest.mark.parametrize("rows", [0, 1, 7])
 def test_too_few_runs_are_refused(rows: int) -> None:
     with pytest.raises(TooFewRunsError, match="needs at least 8 usable"):

@@ -19,7 +19,14 @@ from isoflop_plugins.laws import LAWS
 FITTED = [law for law in LAWS if isinstance(law, Law)]
 # Seven parameters or more: minima are many, and recovery is tried on data of its own elsewhere.
 HARD = {"broken-2", "broken-3"}
-each_law = pytest.mark.parametrize("law", FITTED, ids=[law.name for law in FITTED])
+SLOW = HARD | {"data-constrained"}
+each_law = pytest.mark.parametrize(
+    "law",
+    [
+        pytest.param(law, id=law.name, marks=[pytest.mark.slow] if law.name in SLOW else [])
+        for law in FITTED
+    ],
+)
 each_easy_law = pytest.mark.parametrize(
     "law",
     [law for law in FITTED if law.name not in HARD],

@@ -18,15 +18,6 @@ with warnings.catch_warnings():
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty MLflow database: migrating takes seconds, copying does not."""
-    folder = tmp_path_factory.mktemp("template")
-    store = SqlAlchemyStore(f"sqlite:///{folder / 'm.db'}", str(folder / "artifacts"))
-    store.engine.dispose()
-    return folder / "m.db"
-
-
 @pytest.fixture
 def database(empty_database: Path, tmp_path: Path) -> Path:
     """A fresh MLflow database of this test."""

@@ -35,12 +35,14 @@ print(sorted(new - set(sys.stdlib_module_names)))
     assert run_python(code).stdout.strip() == "['isoflop_plugins']"
 
 
+@pytest.mark.slow
 def test_without_the_variable_nothing_is_there(run_python: Run, database: Path) -> None:
     out = run_python(TRAIN, str(database)).stdout
     assert "tags []" in out
     assert "observed False" in out
 
 
+@pytest.mark.slow
 def test_the_switch_turns_everything_off(run_python: Run, database: Path) -> None:
     variables = {"ISOFLOP_REGISTRY": str(database.parent / "reg"), "ISOFLOP_DISABLE": "1"}
     out = run_python(TRAIN, str(database), **variables).stdout
@@ -55,6 +57,7 @@ def test_with_the_variable_runs_are_tagged_and_observed(run_python: Run, databas
     assert "observed True" in out
 
 
+@pytest.mark.slow
 def test_a_rank_that_is_not_first_is_observed_without_tags(run_python: Run, database: Path) -> None:
     variables = {"ISOFLOP_REGISTRY": str(database.parent / "reg"), "RANK": "1"}
     out = run_python(TRAIN, str(database), **variables).stdout
@@ -62,10 +65,8 @@ def test_a_rank_that_is_not_first_is_observed_without_tags(run_python: Run, data
     assert "observed True" in out
 
 
-@pytest.mark.parametrize(
-    "registry",
-    ["s3://x", *(pytest.param(r, marks=pytest.mark.slow) for r in ("\\0", "a_file", " "))],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("registry", ["s3://x", "\\0", "a_file", " "])
 def test_a_registry_that_is_nonsense_does_not_stop_training(
     run_python: Run, database: Path, registry: str
 ) -> None:
@@ -84,13 +85,14 @@ def test_where_warnings_are_errors_import_and_training_go_on(
     assert "observed True" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "broken",
     [
         "isoflop_plugins.mlflow_hooks.installing",
-        pytest.param("isoflop_plugins.mlflow_hooks.context", marks=pytest.mark.slow),
-        pytest.param("isoflop_plugins.mlflow_pull.reading", marks=pytest.mark.slow),
-        pytest.param("isoflop.errors", marks=pytest.mark.slow),
+        "isoflop_plugins.mlflow_hooks.context",
+        "isoflop_plugins.mlflow_pull.reading",
+        "isoflop.errors",
     ],
 )
 def test_a_module_of_ours_that_cannot_be_imported_does_not_stop_training(
@@ -125,6 +127,7 @@ sys.meta_path.insert(0, Broken())
     assert "switching on failed: ValueError: no" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_broken_third_party_plugin_does_not_stop_recording(
     run_python: Run, database: Path, tmp_path: Path
 ) -> None:

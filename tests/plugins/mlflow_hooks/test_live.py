@@ -218,13 +218,24 @@ def content(registry: Any, table: str) -> list[dict[str, Any]]:
     return sorted(kept, key=repr)
 
 
+def assert_hook_and_pull_gave_the_same(live: Live, n_runs: int) -> None:
+    hooked, pulled = live.registry, live.pulled
+    assert len(content(hooked, "runs")) >= n_runs
+    for table in ("runs", "curves", "metrics", "scores"):
+        assert content(hooked, table) == content(pulled, table), table
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
 def test_hook_and_pull_give_the_same(live: Live, scenario: Callable[[Live], None]) -> None:
     scenario(live)
-    hooked, pulled = live.registry, live.pulled
-    assert content(hooked, "runs") != []
-    for table in ("runs", "curves", "metrics", "scores"):
-        assert content(hooked, table) == content(pulled, table), table
+    assert_hook_and_pull_gave_the_same(live, 1)
+
+
+def test_hook_and_pull_give_the_same_for_all_in_one_store(live: Live) -> None:
+    for scenario in SCENARIOS:
+        scenario(live)
+    assert_hook_and_pull_gave_the_same(live, len(SCENARIOS))
 
 
 def test_a_run_is_recorded_at_its_end_without_being_asked(live: Live) -> None:
@@ -348,6 +359,7 @@ def test_what_ends_without_end_run_is_recorded_at_exit(
     assert rows_of(registry)["status"].tolist() == ["finished"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["fork", "worker"])
 def test_a_forked_child_records_its_own_runs(
     run_python: Callable[..., Any], database: Path, tmp_path: Path, how: str
@@ -373,6 +385,7 @@ def test_a_killed_run_keeps_what_was_recorded_and_a_pull_heals_the_rest(
     assert opened.runs().to_pandas()["status"].tolist() == ["running"]
 
 
+@pytest.mark.slow
 def test_a_run_killed_before_any_reading_is_healed_by_a_pull(
     run_python: Callable[..., Any], database: Path, tmp_path: Path
 ) -> None:
@@ -383,6 +396,7 @@ def test_a_run_killed_before_any_reading_is_healed_by_a_pull(
     assert len(opened.curves().to_pandas()) == 20
 
 
+@pytest.mark.slow
 def test_two_processes_write_one_registry(
     run_python: Callable[..., Any], database: Path, tmp_path: Path
 ) -> None:

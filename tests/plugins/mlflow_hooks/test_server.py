@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -28,6 +27,8 @@ import isoflop
 from isoflop_plugins.mlflow_hooks import installing
 from isoflop_plugins.mlflow_hooks.observer import Observer
 from isoflop_plugins.mlflow_hooks.recording import Recording
+
+from ..mlflow_servers import free_port
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 
@@ -54,7 +55,7 @@ def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     folder = tmp_path_factory.mktemp("server")
     database = Path(shutil.copy(empty_database, folder / "mlflow.db"))
     (folder / "our_jobs.py").write_text(JOBS)
-    port = _free_port()
+    port = free_port()
     variables = {
         "ISOFLOP_REGISTRY": str(folder / "registry"),
         "PYTHONPATH": str(folder),
@@ -85,12 +86,6 @@ def server(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) -> It
         drain.join(20)
         assert process.stdout is not None
         process.stdout.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _drain(process: subprocess.Popen[str], log: list[str], ready: threading.Event) -> None:

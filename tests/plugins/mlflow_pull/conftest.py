@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,20 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 from isoflop.hookspecs import CollectRequest
 from isoflop.records import RawRun
 from isoflop_plugins.mlflow_pull import MLFLOW
+
+from ..mlflow_servers import running_mlflow
 
 with warnings.catch_warnings():
     # MLflow itself uses a loader that SQLAlchemy 2.1 calls deprecated, at import.
     warnings.simplefilter("ignore")
     from mlflow import MlflowClient
     from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 N_LONG = 100_000
 START = 1_790_000_000_000
@@ -46,15 +39,6 @@ class Store:
     @property
     def uri(self) -> str:
         return f"sqlite:///{self.path}"
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty MLflow database: migrating takes seconds, copying does not."""
-    folder = tmp_path_factory.mktemp("template")
-    store = SqlAlchemyStore(f"sqlite:///{folder / 'm.db'}", str(folder / "artifacts"))
-    store.engine.dispose()
-    return folder / "m.db"
 
 
 @pytest.fixture
@@ -112,32 +96,10 @@ def said() -> Callable[[RawRun], Any]:
 @pytest.fixture(scope="session")
 def server(filled: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a real `mlflow server` on the filled database."""
-    port = free_port()
     folder = tmp_path_factory.mktemp("server")
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("mlflow"), "server", "--port", str(port),
-             "--workers", "1", "--backend-store-uri", filled.uri,
-             "--artifacts-destination", str(folder)],
-            env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}, cwd=folder,
-            stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        with requests.Session() as session:
-            patience = Retry(total=None, connect=200, read=5, backoff_factor=0.2, backoff_max=0.5)
-            session.mount("http://", HTTPAdapter(max_retries=patience))
-            session.get(f"{address}/health", timeout=60).raise_for_status()
+    options = ("--workers", "1", "--backend-store-uri", filled.uri)
+    with running_mlflow(folder, *options, "--artifacts-destination", str(folder)) as address:
         yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def fill(client: MlflowClient) -> dict[str, str]:

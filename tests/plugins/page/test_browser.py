@@ -1,33 +1,22 @@
-"""The page in a real browser, on a real MLflow server with real runs.
-
-Debian's Chromium, or the one that CHROMIUM names, driven by Playwright.
-"""
+"""The page in a real browser, on a real MLflow server with real runs."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
-import socket
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 import isoflop
+
+from ..mlflow_servers import running_mlflow
 
 pytestmark = [pytest.mark.slow, pytest.mark.server]
 
 SCRIPT = "<script>alert(document.domain)</script>"
 DEADLINE_MS = 120_000
-_CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 _CONTRAST = """
 () => {
   const seen = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
@@ -58,19 +47,6 @@ _CONTRAST = """
   return {judged, poor};
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if _CHROMIUM is None:
-        pytest.skip("no Chromium here: install Debian's, or name one in CHROMIUM")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=_CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -109,27 +85,14 @@ def server(runs: tuple[Path, dict[str, str]]) -> Iterator[str]:
     folder, _ = runs
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     isoflop.collect(uri, folder / "registry")
-    port, kept = _free_port(), folder / "tmp"
+    kept = folder / "tmp"
     kept.mkdir()
-    known = {"ISOFLOP_REGISTRY": str(folder / "registry"), "ISOFLOP_AUTH": "none",
-             "TMPDIR": str(kept), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}  # fmt: skip
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [Path(sys.executable).with_name("mlflow"), "server", "--port", str(port),
-             "--workers", "1", "--app-name", "isoflop", "--backend-store-uri", uri],
-            env=os.environ | known, cwd=folder, stdout=log, stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )  # fmt: skip
-    address = f"http://127.0.0.1:{port}"
-    try:
-        with requests.Session() as session:
-            patience = Retry(total=None, connect=300, read=5, backoff_factor=0.2, backoff_max=0.5)
-            session.mount("http://", HTTPAdapter(max_retries=patience))
-            session.get(f"{address}/health", timeout=60).raise_for_status()
+    options = ("--workers", "1", "--app-name", "isoflop", "--backend-store-uri", uri)
+    with running_mlflow(
+        folder, *options, TMPDIR=str(kept), ISOFLOP_AUTH="none",
+        ISOFLOP_REGISTRY=str(folder / "registry"),
+    ) as address:  # fmt: skip
         yield address
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
 
 
 @pytest.fixture
@@ -154,12 +117,6 @@ def opened(browser: Any, server: str) -> Iterator[Callable[..., Any]]:
     yield open_page
     for context in contexts:
         context.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _focused(page: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from isoflop_plugins.page import cache as caching
+from isoflop_plugins.page import worker
 from isoflop_plugins.page.cache import PageCache, PageCacheError, private_folder
 from isoflop_plugins.page.jobs import slot_of
 from isoflop_plugins.page.starting import give_up, only_worker
@@ -91,6 +93,39 @@ def test_a_job_whose_worker_died_has_failed_and_the_others_wait_on(cache: PageCa
 
     assert cache.failure("a")
     assert [p.name for p in cache.waiting()] == ["b.todo"]
+
+
+def test_a_full_disk_leaves_no_debris_and_is_said(
+    cache: PageCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, _content: bytes) -> None:
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(PageCacheError, match="No space left"):
+        cache.ask("a", "x", "job")
+    assert not list(cache.folder.iterdir())
+
+    # The failure itself needs no room: without it the page would be computed for ever.
+    cache.fail("a", "No space.")
+    assert cache.failure("a") == caching.NO_ROOM
+    assert not cache.ask("a", "x", "job")
+
+
+def test_what_a_restart_cut_short_is_done_again_once(cache: PageCache) -> None:
+    cache.ask("a", "x", "job")
+    todo = cache.folder / "a.todo"
+    todo.rename(cache.folder / "a.doing")
+    worker._take_over(cache)
+    assert [p.name for p in cache.waiting()] == ["a.todo"]
+    assert cache.failure("a") == ""
+
+    todo.rename(cache.folder / "a.doing")
+    worker._take_over(cache)
+    assert cache.waiting() == []
+    assert cache.failure("a")
+    assert not (cache.folder / "a.again").exists()
 
 
 def test_the_folder_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

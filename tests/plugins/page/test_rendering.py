@@ -87,6 +87,10 @@ def test_characters_that_hide_or_reorder_text_are_written_out(view, fixed):
     assert not re.search("[\u202e\x1b]", page)
 
 
+def test_the_name_of_the_viewer_reorders_nothing_around_it(view):
+    assert "seen by <bdi>ada</bdi>" in render_page(view)
+
+
 def test_a_filter_sends_back_the_very_name(view):
     odd = 'a"b\u202ec'
     choices = Choices(experiments=(odd,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import shutil
 from collections.abc import Callable
@@ -9,15 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from isoflop import open_registry
 from isoflop_plugins.page import looking, worker
 from isoflop_plugins.page.cache import PageCache
 from isoflop_plugins.page.jobs import VIEWER_TOKEN, Job
-from isoflop_plugins.page.responding import Responder
+from isoflop_plugins.page.responding import NONE_CHOSEN, NONE_YOURS, Responder
 from isoflop_plugins.page.starting import Starter
-from isoflop_plugins.page.views import View
+from isoflop_plugins.page.views import Choices, View
 from isoflop_plugins.page.visibility import Viewer
 
-from .conftest import raw
+from .conftest import raw, recorded
 
 ANN = Viewer(name="ann", experiments=frozenset({"1"}))
 BOSS = Viewer(name="boss")
@@ -94,16 +96,16 @@ def test_a_user_gets_no_page_made_for_more(responder, cache) -> None:
     assert responder.answer(ANN, {}).status == 202
 
 
-def test_a_withdrawn_permission_takes_the_page_away_at_once(responder, cache) -> None:
+def test_a_withdrawn_permission_takes_the_page_away_at_once(responder, cache, seen_views) -> None:
     responder.answer(ANN, {})
     do_jobs(cache, runs_in)
     assert responder.answer(ANN, {}).status == 200
 
-    without = Viewer(name="ann", experiments=frozenset())
-    answer = responder.answer(without, {})
+    responder.answer(Viewer(name="ann", experiments=frozenset()), {})
 
-    assert answer.status == 202
-    assert [job.only for job in jobs_in(cache)] == [()]
+    assert seen_views[-1].n_hidden_note == NONE_YOURS
+    assert seen_views[-1].choices == Choices()
+    assert not jobs_in(cache)
 
 
 def test_new_data_show_the_old_page_with_a_note_until_there_is_a_new_one(
@@ -146,6 +148,14 @@ def test_filters_choose_among_the_visible(responder, cache) -> None:
     assert len(job.only) == 1
 
 
+def test_filters_that_no_run_passes_do_not_say_that_none_was_collected(
+    responder, cache, seen_views
+) -> None:
+    assert responder.answer(BOSS, {"since": "2099-01-01"}).status == 200
+    assert seen_views[-1].n_hidden_note == NONE_CHOSEN
+    assert not jobs_in(cache)
+
+
 @pytest.mark.parametrize(
     "query", [{"experiment": "secret"}, {"since": "<script>"}, {"until": "9999-99-99"}]
 )
@@ -167,6 +177,7 @@ def test_an_ordinary_user_is_not_told_of_this_machine(responder, cache, seen_vie
     report = seen_views[-1].report
     assert report.registry_uri == worker.THIS_REGISTRY
     assert report.provenance.command == "isoflop report"
+    assert not report.provenance.data_versions
     assert not any(p.error or p.traceback for p in report.provenance.plugins)
     assert not any(s.trace for s in report.sections)
     assert seen_views[-1].is_stale
@@ -208,8 +219,59 @@ def test_a_registry_that_cannot_be_read_is_said_with_care(
     assert answer.status == 503
     assert ("damaged" in seen_views[-1].n_hidden_note) is viewer.sees_all
     assert str(folder) not in seen_views[-1].n_hidden_note or viewer.sees_all
-    shutil.rmtree(folder)
-    assert responder.answer(viewer, {}).status == 503
+
+
+@pytest.mark.parametrize("viewer", [BOSS, ANN], ids=["administrator", "user"])
+def test_a_registry_that_is_not_there_yet_is_answered_with_what_to_do(
+    responder, seen_views, viewer: Viewer
+) -> None:
+    shutil.rmtree(responder.registry)
+
+    answer = responder.answer(viewer, {})
+
+    assert answer.status == 503
+    note = seen_views[-1].n_hidden_note
+    assert "collect what is there once: `isoflop collect <store URI>`" in note
+    assert (responder.registry in note) is viewer.sees_all
+
+
+def test_another_registry_in_its_place_is_seen_for_what_it_is(
+    responder, cache, tmp_path: Path
+) -> None:
+    responder.answer(BOSS, {})
+    do_jobs(cache, runs_in)
+    before = open_registry(responder.registry).versions()
+    shutil.rmtree(responder.registry)
+    recorded(
+        Path(responder.registry), [raw(1), raw(7, experiment="new"), raw(3, kind="hf-trainer")]
+    )
+    assert open_registry(responder.registry).versions() == before
+
+    responder.answer(BOSS, {})
+
+    (job,) = jobs_in(cache)
+    assert job.choices.experiments == ("new", "open")
+
+
+@pytest.mark.parametrize("viewer", [BOSS, ANN], ids=["administrator", "user"])
+def test_a_full_disk_takes_no_page_away(
+    responder, cache, registry_of, seen_views, monkeypatch: pytest.MonkeyPatch, viewer: Viewer
+) -> None:
+    responder.answer(ANN, {})
+    do_jobs(cache, runs_in)
+    registry_of(raw(5))
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+
+    assert responder.answer(ANN, {}).body == b"old ann 1"
+    without = responder.answer(viewer, {"experiment": "open"})
+    assert without.status == 503
+    note = seen_views[-1].n_hidden_note
+    assert note.startswith("The page could not be computed.")
+    assert ("No space left" in note) is viewer.sees_all
 
 
 def test_without_a_registry_the_page_says_what_to_set(cache, seen_views) -> None:

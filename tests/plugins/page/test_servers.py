@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +13,8 @@ import pytest
 import requests
 
 import isoflop
+
+from ..mlflow_servers import running_mlflow
 
 with warnings.catch_warnings():
     # MLflow itself uses a loader that SQLAlchemy 2.1 calls deprecated, at import.
@@ -106,46 +103,14 @@ def store(tmp_path: Path) -> Store:
 def running(
     store: Store, folder: Path, *options: str, prefix: str = "", **variables: str
 ) -> Iterator[Server]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     (folder / "tmp").mkdir()
-    environment = os.environ | variables | {
-        "TMPDIR": str(folder / "tmp"), "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }  # fmt: skip
-    command = [Path(sys.executable).with_name("mlflow"), "server", "--app-name", "isoflop",
-               "--port", str(port), "--backend-store-uri", f"sqlite:///{store.database}",
-               *options]  # fmt: skip
-    if prefix:
-        command += ["--static-prefix", prefix]
-    log = folder / "server.log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            command, env=environment, cwd=folder, stdout=out, stderr=out, start_new_session=True
-        )
-        try:
-            url = f"http://127.0.0.1:{port}{prefix}"
-            wait_for(url, process, log)
-            yield Server(url=url, folder=folder, store=store, prefix=prefix, log=log)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(30)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 120
-    while True:
-        with contextlib.suppress(requests.RequestException):
-            if requests.get(f"{url}/health", timeout=10).ok:
-                return
-        assert process.poll() is None, log.read_text()[-3000:]
-        assert time.monotonic() < deadline, log.read_text()[-3000:]
-        time.sleep(0.2)
+    store_uri = f"sqlite:///{store.database}"
+    with running_mlflow(
+        folder, "--app-name", "isoflop", "--backend-store-uri", store_uri, *options,
+        prefix=prefix, **{"TMPDIR": str(folder / "tmp")} | variables,
+    ) as url:  # fmt: skip
+        log = folder / "server.log"
+        yield Server(url=url, folder=folder, store=store, prefix=prefix, log=log)
 
 
 def with_login(folder: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""A small real registry with its report, and an empty MLflow database."""
+"""A small real registry with its report, and a tracking database of its own."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ with warnings.catch_warnings():
     # MLflow itself uses a loader that SQLAlchemy 2.1 calls deprecated, at import.
     warnings.simplefilter("ignore")
     import mlflow
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated, empty MLflow database: migrating takes seconds, copying does not."""
-    folder = tmp_path_factory.mktemp("template")
-    store = SqlAlchemyStore(f"sqlite:///{folder / 'm.db'}", str(folder / "artifacts"))
-    store.engine.dispose()
-    return folder / "m.db"
 
 
 @pytest.fixture

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -15,12 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import requests
 from mlflow import MlflowClient
-from requests.adapters import HTTPAdapter
-from urllib3.util.retry import Retry
 
 from isoflop import collect, open_registry
+
+from ..mlflow_servers import running_mlflow
 
 pytestmark = [pytest.mark.server, pytest.mark.slow]
 BIN = Path(sys.executable).parent
@@ -35,34 +32,13 @@ class Server:
 @pytest.fixture
 def server(empty_database: Path, tmp_path: Path) -> Iterator[Server]:
     """A server that observes its own store into a registry."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
     folder = tmp_path / "server"
     folder.mkdir()
-    database = shutil.copy(empty_database, folder / "mlflow.db")
-    started = Server(f"http://127.0.0.1:{port}", folder / "registry")
-    variables = {
-        "ISOFLOP_REGISTRY": str(started.registry),
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [BIN / "mlflow", "server", "--port", str(port), "--workers", "1",
-             "--backend-store-uri", f"sqlite:///{database}",
-             "--artifacts-destination", str(folder / "artifacts")],
-            env=os.environ | variables, cwd=folder, start_new_session=True,
-            stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-    try:
-        with requests.Session() as session:
-            patience = Retry(total=None, connect=200, read=5, backoff_factor=0.2, backoff_max=0.5)
-            session.mount("http://", HTTPAdapter(max_retries=patience))
-            session.get(f"{started.address}/health", timeout=60).raise_for_status()
-        yield started
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
+    database, registry = shutil.copy(empty_database, folder / "mlflow.db"), folder / "registry"
+    options = ("--workers", "1", "--backend-store-uri", f"sqlite:///{database}",
+               "--artifacts-destination", str(folder / "artifacts"))  # fmt: skip
+    with running_mlflow(folder, *options, ISOFLOP_REGISTRY=str(registry)) as address:
+        yield Server(address, registry)
 
 
 def log_training(address: str) -> None:

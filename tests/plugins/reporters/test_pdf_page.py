@@ -60,6 +60,23 @@ def _streams(paper: bytes) -> list[bytes]:
     return unpacked
 
 
+def test_the_text_of_pictures_on_paper_is_in_the_font_that_they_were_laid_out_with(
+    fixed: Any,
+) -> None:
+    page = pdf_page.render_html(fixed.report)
+    assert 'font-family="sans-serif"' in page
+    paper = pdf_page.for_paper(page)
+    assert 'font-family="sans-serif"' not in paper
+    assert f'font-family="{pdf_page.PICTURE_FONT}"' in paper
+
+
+def test_a_pale_mark_on_paper_is_no_layer_of_its_own() -> None:
+    pale = '<path id="m" d="M0,0" opacity="0.35"/><path d="M1,1" opacity="0.5" fill-opacity="0.2"/>'
+    shown = pdf_page.for_paper(pale)
+    assert '<path id="m" d="M0,0" fill-opacity="0.35" stroke-opacity="0.35"/>' in shown
+    assert '<path d="M1,1" opacity="0.5" fill-opacity="0.2"/>' in shown
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("weasyprint")
 def test_nothing_outside_of_the_page_is_read(

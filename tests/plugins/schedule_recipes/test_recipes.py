@@ -42,7 +42,7 @@ def test_a_recipe_compiles_and_calls_options_that_exist(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ONCE)
-@pytest.mark.parametrize(("code", "is_flagged"), [(4, False), (3, True)])
+@pytest.mark.parametrize(("code", "is_flagged"), [(4, False), (7, True)])
 def test_an_orchestrator_runs_its_recipe_and_acts_on_a_flag_alone(name, code, is_flagged, tmp_path):
     orchestrator = name.partition("_")[0]
     bin_folder = ROOT / f".venv-{orchestrator}" / "bin"

@@ -100,6 +100,7 @@ def heard(trapped, tmp_path):
     return (tmp_path / "log").read_text().splitlines(), betrayed, done.stdout
 
 
+@pytest.mark.slow
 def test_no_pickle_is_opened_and_none_is_loaded(heard):
     lines, betrayed, said = heard
     assert not betrayed.exists()

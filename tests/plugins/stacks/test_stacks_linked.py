@@ -50,7 +50,8 @@ def test_whole_tree_gives_the_runs_of_its_folders(whole_tree, by_folder, content
     assert content(whole_tree) == apart
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
 def test_order_of_folders_changes_no_run(stacks, gather, content, whole_tree, seed):
     folders = sorted(path.name for path in stacks.iterdir() if path.is_dir())
     shuffled = np.random.default_rng(seed).permutation(folders)

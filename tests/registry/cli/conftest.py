@@ -1,4 +1,5 @@
 import datetime as dt
+import shutil
 
 import numpy as np
 import pytest
@@ -38,10 +39,11 @@ def resolved(name, n_params, n_tokens, **row):
     return ResolvedRun(row=told | row, scores=(score,), curves=curve)
 
 
-@pytest.fixture
-def registry(tmp_path):
-    """A registry of 21 runs; one without tokens, one with a hostile name."""
-    opened = open_registry(tmp_path / "registry", create=True)
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory):
+    """A registry of 21 runs; one without tokens, one with a hostile name. To be copied."""
+    folder = tmp_path_factory.mktemp("filled") / "registry"
+    opened = open_registry(folder, create=True)
     runs = [
         resolved(f"run-{i}-{j}", int(1e7 * 4**i), int(2e8 * 4**j))
         for i in range(4)
@@ -56,7 +58,24 @@ def registry(tmp_path):
     )  # fmt: skip
     opened.writer().drop_runs(runs)
     opened.fold()
+    return folder
+
+
+@pytest.fixture
+def undertrained(tmp_path):
+    """A registry of two runs that saw far too few tokens: no law can be fitted to so few."""
+    opened = open_registry(tmp_path / "registry", create=True)
+    opened.writer().drop_runs(
+        [resolved("a", int(1e8), int(1e8)), resolved("b", int(2e8), int(1e8))]
+    )
+    opened.fold()
     return str(tmp_path / "registry")
+
+
+@pytest.fixture
+def registry(filled, tmp_path):
+    """The registry of 21 runs: filling takes much longer than copying."""
+    return str(shutil.copytree(filled, tmp_path / "registry"))
 
 
 @pytest.fixture

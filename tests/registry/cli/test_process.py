@@ -36,6 +36,13 @@ def test_help_names_verbs_and_exit_codes_and_loads_nothing_heavy():
     assert spent < 2.0
 
 
+def test_the_package_runs_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "isoflop", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("isoflop ")
+
+
 def test_wrong_usage_is_2_and_a_failure_is_1_without_traceback(tmp_path):
     assert run("collect").returncode == 2
     assert run("no-such-verb").returncode == 2
@@ -61,7 +68,9 @@ def test_a_reader_that_leaves_early_is_no_error(registry):
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("verb", [("ls",), ("doctor",), ("plugins",)], ids=lambda v: v[0])
+@pytest.mark.parametrize(
+    "verb", ["ls", *(pytest.param(verb, marks=pytest.mark.slow) for verb in ("doctor", "plugins"))]
+)
 def test_a_pipe_gets_no_colour(registry, verb):
-    done = run(*verb, env={"ISOFLOP_REGISTRY": registry})
+    done = run(verb, env={"ISOFLOP_REGISTRY": registry})
     assert "\x1b" not in done.stdout + done.stderr

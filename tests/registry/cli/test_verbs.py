@@ -5,9 +5,10 @@ import pytest
 
 from isoflop.cli.app import help_text
 from isoflop.cli.estimating import parsed
-from isoflop.cli.output import print_frame
+from isoflop.cli.output import print_frame, print_result
 from isoflop.collection import collect
 from isoflop.errors import CollectError, RegistryError
+from isoflop.results import AnalysisResult
 from isoflop.schema import TABLES
 
 
@@ -118,8 +119,53 @@ def test_plan_under_a_published_law_and_under_ones_own(invoke, registry):
     assert own["n_params"]["value"] > 0
 
 
+def test_plan_without_a_law_names_some_and_the_fitted_one(invoke, registry):
+    said = invoke("plan", "1e21", "-r", registry, code=2).stderr
+    assert "--law besiroglu-2024" in " ".join(said.split())
+    assert "--law chinchilla" not in " ".join(said.split())
+    invoke("fit", "chinchilla", "-r", registry, "--n-boot", "0")
+    said = invoke("plan", "1e21", "-r", registry, code=2).stderr
+    assert "--law chinchilla" in " ".join(said.split())
+
+
 def test_plan_refuses_compute_that_is_none(invoke):
     assert "not a positive" in invoke("plan", "0", "--law", "besiroglu-2024", code=2).stderr
+
+
+def test_analyze_prints_one_table_and_names_the_others(invoke, registry):
+    words = ("analyze", "undertrained", "-r", registry, "-o", "law=besiroglu-2024")
+    said = invoke(*words, "--limit", "3").stdout
+    assert "verdicts (21 rows)" in said
+    assert "--table NAME shows one" in said
+    assert "--limit shows more" in said
+    other = invoke(*words, "--table", "verdicts").stdout
+    assert "verdicts:" in other
+    assert "verdicts (21 rows)" not in other
+    assert "Known: 'by_law', " in invoke(*words, "--table", "verdict", code=1).stderr
+
+
+def test_a_result_offers_only_the_options_that_its_verb_has(capsys):
+    rows = pd.DataFrame({"run": [f"r{i}" for i in range(30)]})
+    tables = {"runs": rows, "empty": rows[:0], "more": rows}
+    print_result(AnalysisResult(name="x", title="X", verdict="v", source="s", tables=tables))
+    said = capsys.readouterr().out
+    assert "10 more of 30; --json has all." in said
+    assert "More tables: more (30 rows); --json has them." in said
+    assert "--limit" not in said
+    assert "--table" not in said
+
+
+def test_verbs_of_a_plugin_take_a_number_of_rows_and_a_table(invoke, undertrained):
+    said = invoke("frontier", "-r", undertrained, "--table", "verdicts", "-n", "1", code=3).stdout
+    assert "1 more of 2; --limit shows more." in said
+    assert "Known: " in invoke("emergence", "-r", undertrained, "--table", "x", code=1).stderr
+
+
+def test_frontier_flags_by_exit_code_what_is_clear_and_not_what_is_mild(invoke, undertrained):
+    invoke("frontier", "-r", undertrained, code=3)
+    for run in ("a", "b"):
+        invoke("set", run, "n_params=30016", "n_tokens=20480", "-r", undertrained)
+    assert "2 runs are undertrained" in invoke("frontier", "-r", undertrained).stdout
 
 
 def test_analyze_passes_options_and_refuses_unknown_ones(invoke, registry):
@@ -150,16 +196,16 @@ def test_export_writes_files_that_pandas_reads(invoke, registry, tmp_path):
     assert "csv" in invoke("export", "x", "-r", registry, "--format", "xlsx", code=2).stderr
 
 
-def test_report_writes_files_and_flags_what_is_new_by_exit_code(invoke, registry, tmp_path):
-    arguments = ("report", "-r", registry, "-o", str(tmp_path / "report"), "--json")
+def test_report_writes_files_and_flags_what_is_new_by_exit_code(invoke, undertrained, tmp_path):
+    arguments = ("report", "-r", undertrained, "-o", str(tmp_path / "report"), "--json")
     first = loaded(invoke(*arguments, code=3))
     assert first["headline"]
     assert first["n_raised"] == first["metrics"]["n_raised"] > 0
     assert (first["problems"], first["exit_code"]) == ([], 3)
     assert (tmp_path / "report" / "index.html").stat().st_size > 1000
-    again = loaded(invoke(*arguments))
-    assert again["n_raised"] == 0
-    assert again["n_flags"] == first["n_flags"]
+    (tmp_path / "report" / "report.pdf").write_bytes(b"of an earlier report")
+    again = invoke(*arguments[:-1]).stdout
+    assert f"Of an earlier report, not written now: {tmp_path}/report/report.pdf" in again
 
 
 def test_plugins_lists_what_is_registered(invoke):
@@ -182,12 +228,14 @@ def test_a_missing_registry_fails_with_what_to_do(invoke, tmp_path):
     result = invoke("ls", "-r", str(tmp_path / "none"), code=1)
     assert "Error:" in result.stderr
     assert str(tmp_path / "none") in result.stderr.replace("\n", "")
+    assert "`isoflop collect FOLDER`" in result.stderr
 
 
 def test_collect_of_a_path_that_is_not_there_names_the_close_one(invoke, tmp_path):
     (tmp_path / "runs").mkdir()
     result = invoke("collect", str(tmp_path / "runz"), "-r", str(tmp_path / "r"), code=1)
     assert f"Did you mean '{tmp_path / 'runs'}'?" in result.stderr
+    assert not (tmp_path / "r").exists()
 
 
 @pytest.fixture

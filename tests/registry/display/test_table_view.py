@@ -1,3 +1,6 @@
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -20,6 +23,11 @@ def test_a_missing_interval_is_said():
 def test_counts_with_intervals_are_worded():
     frame = pd.DataFrame({"n_tokens": [2e10], "n_tokens_low": [1e10], "n_tokens_high": [4e10]})
     assert view(frame).rows == (("20 B [10 B, 40 B]",),)
+
+
+def test_a_count_keeps_the_end_that_is_known():
+    frame = pd.DataFrame({"n_tokens": [2e10], "n_tokens_low": [1e10], "n_tokens_high": [np.nan]})
+    assert view(frame).rows == (("20 B [10 B, ?]",),)
 
 
 def test_units_stand_in_the_head_where_cells_do_not_say_them():
@@ -56,9 +64,53 @@ def test_a_column_of_nullable_integers_with_interval_takes_nulls():
     [
         (0.83, np.inf, "5.98 [0.83, inf]"),
         (-np.inf, np.inf, "5.98 [-inf, inf]"),
-        (0.83, np.nan, "5.979 [?, ?]"),
+        (0.83, np.nan, "5.979 [0.83, ?]"),
+        (np.nan, np.inf, "5.979 [?, inf]"),
     ],
 )
-def test_an_open_end_is_infinite_and_only_a_missing_one_is_not_known(low, high, text):
+def test_an_end_that_is_known_is_shown_beside_one_that_is_not(low, high, text):
     frame = pd.DataFrame({"x": [5.979], "x_low": [low], "x_high": [high]})
     assert view(frame).rows == ((text,),)
+
+
+class Mute:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    def __float__(self) -> float:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (date(2026, 11, 21), "2026-11-21"),
+        (pd.Timestamp("2026-11-21 04:05", tz="Asia/Tokyo"), "2026-11-20 19:05 UTC"),
+        (pd.Period("2026-11"), "2026-11"),
+        (np.datetime64("2026-11-21"), "2026-11-21"),
+        (np.array([1, 2]), "[1 2]"),
+        (np.array([3.0]).reshape(()), "3"),
+        (10**400, str(10**400)),
+        (Decimal("1.5"), "1.5"),
+        (Decimal("NaN"), "-"),
+        (np.float32("nan"), "-"),
+        (Mute(), "<Mute>"),
+        (b"\xff", "b'\\xff'"),
+        ({"a": [1]}, "{'a': [1]}"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_cell_takes_whatever_a_third_party_puts_into_a_table(value: object, said: str) -> None:
+    assert cell(value) == said
+
+
+def test_ends_that_are_no_numbers_are_not_known() -> None:
+    frame = pd.DataFrame({"x": [1.5], "x_low": ["low"], "x_high": [None]})
+    assert view(frame).rows == (("1.5 [?, ?]",),)
+
+
+@pytest.mark.parametrize("units", [None, "s", [1]], ids=str)
+def test_units_that_are_not_by_column_are_none(units: object) -> None:
+    frame = pd.DataFrame({"x": [1.5]})
+    frame.attrs["units"] = units
+    assert view(frame).rows == (("1.5",),)

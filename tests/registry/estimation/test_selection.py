@@ -56,7 +56,9 @@ def test_a_run_is_left_out_with_its_reason(
 
 def test_families_are_never_mixed_silently(two_term: Law, make_runs: MakeRuns) -> None:
     runs = make_runs(n=20, family=["a"] * 12 + ["b"] * 8)
-    with pytest.raises(UnitError, match=r"'a' \(12 runs\), 'b' \(8 runs\).*family="):
+    with pytest.raises(
+        UnitError, match=r"'a' \(12 usable runs\), .*--family a \(in Python: family='a'\)"
+    ):
         select_runs(two_term, runs)
     assert select_runs(two_term, runs, family="b").rows.tolist() == list(range(12, 20))
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from isoflop.estimation.solver.bootstrap import resample_counts
+from isoflop.estimation.solver.formula import formula_problem
 from isoflop.estimation.solver.newton import minimize
 from isoflop.estimation.solver.power_sum import power_sum_problem
 from isoflop.estimation.solver.problem import Problem
 from isoflop.estimation.solver.solving import solve
-from isoflop.laws import Law
+from isoflop.laws import Formula, Law, Parameter, Values
 
 
 def synthetic(law: Law, seed: int) -> Problem:
@@ -76,3 +78,45 @@ def test_no_heavier_multi_start_finds_less(two_term: Law, seed: int) -> None:
     problem = synthetic(two_term, seed)
     lowest = lowest_of_many(problem, seed, 200)
     assert solve(problem).value - lowest <= 1e-9 * lowest
+
+
+def joint(p: Values, v: Values) -> np.ndarray:
+    """Kaplan's form of size and data, whose scales and exponents trade along a valley."""
+    size = p["alpha"] / p["beta"] * (np.log(p["A"]) - np.log(v["n_params"]))
+    return p["beta"] * np.logaddexp(size, np.log(p["B"]) - np.log(v["n_tokens"]))
+
+
+JOINT = Law(
+    name="joint", summary="", equation="", cannot_say="", source="",
+    parameters=(
+        Parameter(name="A", low=1.0, high=1e12, of="n_params"),
+        Parameter(name="B", low=1.0, high=1e12, of="n_tokens"),
+        Parameter(name="alpha", low=0.005, high=2.5),
+        Parameter(name="beta", low=0.005, high=2.5),
+    ),
+    form=Formula(function=joint, link="log"), variables=("n_params", "n_tokens"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_valley_that_bends_down_is_followed_to_its_end(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = 10 ** rng.uniform(6, 9, 24)
+    d = 20 * n * 10 ** rng.uniform(-0.7, 0.7, n.size)
+    loss = (1.7 + 400 / n**0.34 + 410 / d**0.28) * np.exp(0.01 * rng.normal(size=n.size))
+    columns = {"n_params": n, "n_tokens": d}
+    problem = formula_problem(JOINT, columns, loss, space="log", delta=1e-3)
+    weights = next(resample_counts(n.size, n_boot=100, seed=0, at_once=100))
+    starts = np.repeat(solve(problem).theta[None], 100, axis=0)
+
+    found = minimize(problem, starts, weights, max_iterations=300, is_near=True)
+
+    # By the gradient alone 5 to 11 of them crawl on past 1,000 steps.
+    assert (found.gradient_norm < 1e-6).all()
+
+
+def test_all_stop_once_one_is_low_enough(two_term: Law) -> None:
+    problem = synthetic(two_term, 0)
+    lowest = solve(problem).value
+    found = minimize(problem, problem.starts(8), enough=2 * lowest)
+    assert lowest * (1 + 1e-9) < found.value.min() < 2 * lowest

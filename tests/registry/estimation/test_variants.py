@@ -146,7 +146,7 @@ def test_flop_conventions_are_not_mixed(make_runs: MakeRuns, two_term: Law) -> N
     assert fit_law(law, runs, n_boot=0, using={"flops": "flops_6nd"}).n_runs == 20
 
 
-@pytest.mark.parametrize("engine", ["exact", "formula"])
+@pytest.mark.parametrize("engine", ["exact", pytest.param("formula", marks=pytest.mark.slow)])
 def test_a_profile_agrees_with_the_bootstrap_where_both_work(
     two_term: Law, epoch: RunTable, engine: str
 ) -> None:

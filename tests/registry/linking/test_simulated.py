@@ -92,6 +92,7 @@ MIXED = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_runs_do_not_depend_on_order_grouping_or_repetition_of_drops(data: st.DataObject) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from types import SimpleNamespace
 
 import altair as alt
@@ -44,16 +46,23 @@ def cases():
     return SimpleNamespace(
         HOSTILE=HOSTILE, analyzer=analyzer, breaks=breaks, drop_runs=drop_runs,
         make_host=make_host, refuses=refuses, returns_nonsense=returns_nonsense,
-        run_row=run_row, small_runs=small_runs,
+        run_row=run_row, small_runs=small_runs, undrawable=undrawable,
     )  # fmt: skip
 
 
-@pytest.fixture
-def registry(tmp_path):
-    registry = open_registry(tmp_path / "registry", create=True)
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory):
+    """A registry with a few runs, to be copied: filling takes much longer."""
+    folder = tmp_path_factory.mktemp("filled") / "registry"
     rows = [run_row(i, name=HOSTILE[i] if i < 2 else None) for i in range(6)]
-    drop_runs(registry, [*rows, run_row(20, name="published-20B", source_kind="dataset")])
-    return open_registry(tmp_path / "registry")
+    published = run_row(20, name="published-20B", source_kind="dataset")
+    drop_runs(open_registry(folder, create=True), [*rows, published])
+    return folder
+
+
+@pytest.fixture
+def registry(filled, tmp_path):
+    return open_registry(shutil.copytree(filled, tmp_path / "registry"))
 
 
 def small_runs(runs, context, /, *, limit=5e6):
@@ -93,6 +102,16 @@ def small_runs(runs, context, /, *, limit=5e6):
              "status": "converged", "n_runs": len(runs)}
         ] if len(runs) else [],
     )  # fmt: skip
+
+
+def undrawable(runs, context, /):
+    """Bring a figure that breaks when it is drawn."""
+
+    def build():
+        raise RuntimeError("no pixels today")
+
+    figure = Figure(name="f", caption="A caption.", table="sizes", build=build)
+    return dataclasses.replace(small_runs(runs, context), figures=Figures((figure,)))
 
 
 def refuses(table, context, /):

@@ -19,7 +19,7 @@ def test_reference_findings_do_not_count(cases, registry):
     host = cases.make_host(cases.analyzer("small-runs", cases.small_runs, limit=1e99))
     report = build_report(registry, host=host, options={"small-runs": {"limit": 1e99}})
     assert len(report.flags) == 6
-    assert report.headline[0] == "Look at 6 small; 6 runs checked."
+    assert report.headline[0] == "Look at what is flagged: 6 small; 6 runs checked."
 
 
 def test_sections_stand_in_order_of_position(cases, registry):

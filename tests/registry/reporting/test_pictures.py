@@ -48,16 +48,5 @@ def test_a_figures_name_leads_nowhere(cases, registry, tmp_path, name):
 
 
 def test_a_chart_that_fails_leaves_no_file(cases, registry, tmp_path):
-    import dataclasses
-
-    from isoflop.results import Figure, Figures
-
-    def build():
-        raise RuntimeError("no pixels today")
-
-    def run(runs, context, /):
-        figure = Figure(name="f", caption="A caption.", table="sizes", build=build)
-        return dataclasses.replace(cases.small_runs(runs, context), figures=Figures((figure,)))
-
-    host = cases.make_host(cases.analyzer("small-runs", run))
+    host = cases.make_host(cases.analyzer("small-runs", cases.undrawable))
     assert write_pictures(build_report(registry, host=host), tmp_path / "r") == []

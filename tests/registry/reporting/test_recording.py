@@ -1,9 +1,17 @@
+import dataclasses
+import json
 from datetime import UTC, datetime
 
+import pyarrow as pa
+import pytest
+
 from isoflop.reporting import build_report, record_report
+from isoflop.reporting.ledger import standing_flags
+from isoflop.schema import FITS
 
 FIRST = datetime(2026, 11, 14, tzinfo=UTC)
 SECOND = datetime(2026, 11, 21, tzinfo=UTC)
+THIRD = datetime(2026, 11, 28, tzinfo=UTC)
 
 
 def _recorded(registry, host, now):
@@ -98,3 +106,61 @@ def test_since_compares_with_an_earlier_report(cases, registry, host):
     changes = build_report(registry, host=host, since=FIRST).changes
     assert changes.previous_id == first.id
     assert changes.runs_added == ("newcomer",)
+
+
+def test_before_the_first_report_there_is_nothing_to_compare_with(registry, host):
+    _recorded(registry, host, SECOND)
+    changes = build_report(registry, host=host, since=FIRST).changes
+    assert changes.sentence == "No earlier report to compare with: 6 runs, 3 flags raised."
+    assert changes.notes == (
+        "There is no report of 2026-11-14 00:00 UTC or before: all runs and flags count as new.",
+    )
+
+
+def test_what_stands_in_the_registry_adds_up_whatever_a_report_was_compared_with(
+    cases, registry, host
+):
+    _recorded(registry, host, FIRST)
+    cases.drop_runs(registry, [cases.run_row(2, n_params=10**9), cases.run_row(5, n_params=10**6)])
+    _recorded(registry, host, SECOND)
+    cases.drop_runs(registry, [cases.run_row(2), cases.run_row(5)])
+    third = build_report(registry, host=host, since=FIRST, now=THIRD)
+    assert (third.changes.raised, third.changes.cleared) == ((), ())
+    assert record_report(third, registry)
+    stands = standing_flags(registry, at=THIRD)
+    assert {flag.finding.subject for flag in stands.values()} == {
+        flag.finding.subject for flag in third.flags
+    }
+
+
+@pytest.mark.parametrize(("then", "now", "n_raised"), [("severe", "mild", 0), ("mild", "clear", 1)])
+def test_a_flag_is_raised_anew_only_where_it_is_graver(cases, registry, then, now, n_raised):
+    def flagging(severity):
+        def flag(runs, context, /):
+            result = cases.small_runs(runs, context)
+            found = [dataclasses.replace(f, severity=severity) for f in result.findings[:1]]
+            return dataclasses.replace(result, findings=found)
+
+        return cases.make_host(cases.analyzer("small-runs", flag))
+
+    _recorded(registry, flagging(then), FIRST)
+    report = _recorded(registry, flagging(now), SECOND)
+    assert len(report.changes.raised) == n_raised
+    [flag] = standing_flags(registry, at=SECOND).values()
+    assert flag.finding.severity == now
+
+
+def test_a_report_on_a_part_of_the_runs_is_not_recorded(registry, host):
+    _recorded(registry, host, FIRST)
+    assert not record_report(build_report(registry, host=host, only=["mlflow-005"]), registry)
+    assert len(standing_flags(registry, at=FIRST)) == len(registry.findings())
+
+
+def test_a_fit_to_published_models_is_not_what_a_parameter_moved_from(cases, registry, host):
+    _recorded(registry, host, FIRST)
+    params = json.dumps({"slope": {"value": 0.1, "low": 0.0, "high": 0.2}})
+    row = {"fit_id": "theirs", "law": "size-law", "family": "web", "params": params,
+           "created_at": FIRST, "audience": "reference"}  # fmt: skip
+    registry.writer().drop_table("fits", pa.Table.from_pylist([row], schema=FITS.to_arrow()))
+    registry.fold()
+    assert build_report(registry, host=host, now=SECOND).changes.moved == ()

@@ -121,18 +121,7 @@ def test_a_report_is_written_when_nothing_can_be_said(cases, tmp_path, n_runs):
 
 
 def test_a_chart_that_fails_leaves_its_reason_and_its_table(cases, registry, tmp_path):
-    import dataclasses
-
-    from isoflop.results import Figure, Figures
-
-    def build():
-        raise RuntimeError("no pixels today")
-
-    def run(runs, context, /):
-        figure = Figure(name="f", caption="A caption.", table="sizes", build=build)
-        return dataclasses.replace(cases.small_runs(runs, context), figures=Figures((figure,)))
-
-    host = cases.make_host(cases.analyzer("small-runs", run))
+    host = cases.make_host(cases.analyzer("small-runs", cases.undrawable))
     write_report(build_report(registry, host=host), tmp_path / "r", host=host)
     page = (tmp_path / "r" / "index.html").read_text()
     assert "could not be drawn: RuntimeError: no pixels today" in page

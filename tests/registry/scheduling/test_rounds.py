@@ -123,6 +123,13 @@ def test_what_could_not_be_done_is_told_once_when_nothing_changed(world, channel
     assert "@everyone" not in channel.told[0].body
 
 
+def test_an_address_that_is_down_is_one_problem(world, channel):
+    channel.is_down = True
+    down = "The notice to address 1 (mail) failed: notifier 'channel' raised OSError."
+    world.deliveries.next = ((down,), False)
+    assert world.schedule().make().problems == (down,)
+
+
 def test_a_failure_that_reached_nobody_is_told_later(world, channel):
     reports = world.schedule()
     channel.is_down = True

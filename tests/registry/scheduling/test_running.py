@@ -22,9 +22,10 @@ def registry(tmp_path):
 
 
 def run(registry, tmp_path, *, cron=NEVER_SOON, on_round=lambda _round, _next: None,
-        on_start=lambda _next, _overdue: None, **options):  # fmt: skip
+        on_start=lambda _next, _overdue: None, on_ending=lambda _under_way: None,
+        **options):  # fmt: skip
     run_schedule(cron, registry=registry, out=tmp_path / "out", on_start=on_start,
-                 on_round=on_round, on_ending=lambda: None, **options)  # fmt: skip
+                 on_round=on_round, on_ending=on_ending, **options)  # fmt: skip
 
 
 def end(*_):
@@ -34,19 +35,34 @@ def end(*_):
 def test_an_overdue_report_is_made_at_once_and_a_signal_ends_after_it(
     registry, tmp_path, monkeypatch
 ):
-    done, began = [], threading.Event()
+    done, ending, began, told_of_end = [], [], threading.Event(), threading.Event()
 
     def make(self):
         began.set()
         end()  # in the midst of the report
+        assert told_of_end.wait(timeout=30)
         return Round(outcome="made", began_at=datetime.now(UTC))
 
     monkeypatch.setattr(running.ScheduledReports, "make", make)
-    run(registry, tmp_path, on_round=lambda told, following: done.append((told, following)))
+
+    def note_end(under_way):
+        ending.append(under_way)
+        told_of_end.set()
+
+    run(registry, tmp_path, on_ending=note_end,
+        on_round=lambda told, following: done.append((told, following)))  # fmt: skip
     assert began.is_set()
+    assert ending == [True]
     ((told, following),) = done
     assert told.outcome == "made"
     assert (following.month, following.day) == (2, 29)
+
+
+def test_an_end_with_nothing_under_way_is_told_so(registry, tmp_path, monkeypatch):
+    monkeypatch.setattr(running.ScheduledReports, "resume", lambda *_: False)
+    ending = []
+    run(registry, tmp_path, on_start=end, on_ending=ending.append)
+    assert ending == [False]
 
 
 def test_handlers_of_signals_come_back(registry, tmp_path):

@@ -49,6 +49,12 @@ def test_a_time_that_clocks_repeat_fires_twice():
     ]  # fmt: skip
 
 
+def test_in_the_second_of_two_equal_hours_the_next_time_is_ahead():
+    trigger = make_trigger(parse_cron("30 2 * * *"), BERLIN)
+    after = utc(2026, 10, 25, 1, 35).astimezone(BERLIN)  # 02:35, winter time
+    assert next_time(trigger, after=after) == utc(2026, 10, 26, 1, 30)
+
+
 @pytest.mark.parametrize(
     ("last", "overdue"),
     [

@@ -58,7 +58,7 @@ def build_run(
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> RunMaker:
     return build_run
 

@@ -91,21 +91,28 @@ def assert_whole(registry: Registry, names: list[str], n_points: int) -> None:
 
 
 POINTS = [
-    ("isoflop.store.delta", "_commit", 1, "before"),
     ("isoflop.store.delta", "_commit", 1, "after"),
-    ("isoflop.store.delta", "_commit", 3, "after"),
     ("isoflop.store.delta", "_commit", 4, "before"),
-    ("isoflop.store.delta", "_commit", 4, "after"),
-    ("Path", "unlink", 1, "before"),
     ("Path", "unlink", 2, "after"),
+    ("isoflop.store.delta", "_commit", 1, "before"),
+    ("isoflop.store.delta", "_commit", 3, "after"),
+    ("isoflop.store.delta", "_commit", 4, "after"),
+    ("isoflop.store.delta", "_commit", 5, "before"),
+    ("Path", "unlink", 1, "before"),
     ("Path", "unlink", 4, "before"),
     ("Path", "unlink", 4, "after"),
-    ("isoflop.store.delta", "_commit", 5, "before"),
 ]
+N_FAST = 3
+"""Points that the fast tests try: beside the first commit, a later one, and a removal."""
 
 
 @pytest.mark.parametrize(
-    ("module", "name", "nth", "when"), POINTS, ids=[f"{p[3]}-{p[1]}-{p[2]}" for p in POINTS]
+    ("module", "name", "nth", "when"),
+    [
+        pytest.param(*point, id=f"{point[3]}-{point[1]}-{point[2]}", marks=marks)
+        for i, point in enumerate(POINTS)
+        for marks in [[pytest.mark.slow] if i >= N_FAST else []]
+    ],
 )
 def test_killed_fold_loses_and_doubles_nothing(
     registry: Registry, make_run: RunMaker, module: str, name: str, nth: int, when: str

@@ -113,15 +113,15 @@ def test_reader_open_during_compaction_and_vacuum_keeps_working(
 def test_many_folds_stay_few_files_and_leave_a_checkpoint(
     registry: Registry, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrange, "MANY_FILES", 6)
-    monkeypatch.setattr(arrange, "CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(arrange, "MANY_FILES", 4)
+    monkeypatch.setattr(arrange, "CHECKPOINT_EVERY", 3)
     writer = registry.writer()
-    for i in range(12):
+    for i in range(7):
         writer.drop_runs([make_run(f"r{i}", n_points=1)])
         registry.fold()
-    assert len(DeltaTable(f"{registry.uri}/curves").file_uris()) < 6
+    assert len(DeltaTable(f"{registry.uri}/curves").file_uris()) < 4
     assert (Path(registry.uri) / "curves" / "_delta_log" / "_last_checkpoint").exists()
-    assert len(open_registry(registry.uri).curves()) == 12
+    assert len(open_registry(registry.uri).curves()) == 7
 
 
 def test_drop_of_a_dead_writer_is_set_aside_by_maintenance(

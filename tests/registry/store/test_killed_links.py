@@ -39,7 +39,10 @@ def assert_healed(registry: Registry, n_runs: int) -> None:
     assert len(told) == n_runs
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3, 4])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("nth", [2, *(pytest.param(n, marks=SLOW) for n in (1, 3, 4))])
 def test_a_killed_fold_that_takes_a_run_apart_heals(registry: Registry, nth: int) -> None:
     keep(registry, source("a", "mlflow"), source("b", "wandb"))
     assert_healed(registry, 1)
@@ -50,7 +53,7 @@ def test_a_killed_fold_that_takes_a_run_apart_heals(registry: Registry, nth: int
     assert_healed(open_registry(registry.uri), 2)
 
 
-@pytest.mark.parametrize("nth", [1, 2, 3])
+@pytest.mark.parametrize("nth", [2, *(pytest.param(n, marks=SLOW) for n in (1, 3))])
 @pytest.mark.parametrize("word", ["merge", "split"])
 def test_a_killed_word_by_hand_holds(registry: Registry, word: str, nth: int) -> None:
     losses = LOSSES + (word == "merge")

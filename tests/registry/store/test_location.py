@@ -16,7 +16,7 @@ from isoflop.store.location import locate
 
 
 def test_missing_folder_says_how_to_create_one(tmp_path: Path) -> None:
-    with pytest.raises(RegistryError, match=r"does not exist.*isoflop init"):
+    with pytest.raises(RegistryError, match=r"does not exist.*isoflop collect FOLDER"):
         open_registry(tmp_path / "none")
 
 

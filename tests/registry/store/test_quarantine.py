@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,18 @@ def test_truncated_sources_file_is_set_aside_and_the_rest_goes_on(
         (Path(registry.uri) / "_quarantine" / f"{path.name}.reason.json").read_text()
     )
     assert "cannot be read as Parquet" in reason["reason"]
+    assert list((Path(registry.uri) / "_inbox").iterdir()) == []
+
+
+def test_a_drop_none_of_whose_runs_can_be_kept_stops_no_fold(
+    registry: Registry, make_run: RunMaker
+) -> None:
+    bad = make_run("bad")
+    drop(registry, dataclasses.replace(bad, row=bad.row | {"n_params": 0}))
+    fold_with_warning(registry)
+    drop(registry, make_run("good"))
+    registry.fold()
+    assert registry.runs().texts("run_name") == ["good"]
     assert list((Path(registry.uri) / "_inbox").iterdir()) == []
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +12,15 @@ import pytest
 from isoflop.errors import RegistryError, SchemaError, UnknownNameError
 from isoflop.records import ResolvedRun, run_uid
 from isoflop.schema import TABLES
-from isoflop.store import Registry
+from isoflop.store import Registry, open_registry
 
 RunMaker = Callable[..., ResolvedRun]
 
 
-@pytest.fixture
-def filled(registry: Registry, make_run: RunMaker) -> Registry:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, make_run: RunMaker) -> Path:
+    """A filled registry, to be copied: filling takes much longer."""
+    registry = open_registry(tmp_path_factory.mktemp("template") / "registry", create=True)
     registry.writer().drop_runs(
         [
             make_run("small", n_params=10**6, level=4.0, scores={"c4": 4.1, "pile": 3.9}),
@@ -26,7 +29,12 @@ def filled(registry: Registry, make_run: RunMaker) -> Registry:
         ]
     )
     registry.fold()
-    return registry
+    return Path(registry.uri)
+
+
+@pytest.fixture
+def filled(template: Path, tmp_path: Path) -> Registry:
+    return open_registry(shutil.copytree(template, tmp_path / "registry"))
 
 
 def test_empty_registry_gives_empty_tables(registry: Registry) -> None:

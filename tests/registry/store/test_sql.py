@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,16 +10,23 @@ import pytest
 from isoflop.errors import RegistryError
 from isoflop.records import ResolvedRun
 from isoflop.schema import TABLES
-from isoflop.store import Registry
+from isoflop.store import Registry, open_registry
 
 RunMaker = Callable[..., ResolvedRun]
 
 
-@pytest.fixture
-def filled(registry: Registry, make_run: RunMaker) -> Registry:
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory, make_run: RunMaker) -> Path:
+    """A filled registry, to be copied: filling takes much longer."""
+    registry = open_registry(tmp_path_factory.mktemp("template") / "registry", create=True)
     registry.writer().drop_runs([make_run("a", scores={"c4": 3.0}), make_run("b")])
     registry.fold()
-    return registry
+    return Path(registry.uri)
+
+
+@pytest.fixture
+def filled(template: Path, tmp_path: Path) -> Registry:
+    return open_registry(shutil.copytree(template, tmp_path / "registry"))
 
 
 def test_views_of_all_tables_can_be_joined(filled: Registry) -> None:

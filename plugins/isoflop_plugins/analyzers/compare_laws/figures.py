@@ -9,6 +9,7 @@ import numpy as np
 from isoflop.drawing.end_labels import LINE_HEIGHT, kept_apart
 from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.drawing.palette import BLACK, BLUE, COLORS, GRAY, ORANGE, dashed_outside
+from isoflop.figures.runs_and_lines import COMPUTE, opacity_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -32,10 +33,9 @@ def tokens_per_param(table: pd.DataFrame) -> alt.LayerChart:
     import altair as alt
 
     shown = _shown(table)
-    lines = shown[shown["kind"] != "run"]
-    x_title = "Training compute C = 6ND [FLOP]"
+    runs, lines = shown[shown["kind"] == "run"], shown[shown["kind"] != "run"]
     x = alt.X("flops:Q", scale=log_scale(shown["flops"]),
-              axis=decade_axis(shown["flops"], title=x_title, grid=False))  # fmt: skip
+              axis=decade_axis(shown["flops"], title=COMPUTE, grid=False))  # fmt: skip
     values = shown["tokens_per_param"]
     y_scale = log_scale(values)
     y_axis = decade_axis(values, title="Tokens per parameter, D/N [token]", grid=False)
@@ -43,8 +43,8 @@ def tokens_per_param(table: pd.DataFrame) -> alt.LayerChart:
     color = _color(lines)
     dash = dashed_outside()
     points = (
-        alt.Chart(shown[shown["kind"] == "run"])
-        .mark_point(filled=True, size=22, opacity=0.45, color=BLACK)
+        alt.Chart(runs)
+        .mark_point(filled=True, size=22, opacity=opacity_of(len(runs)), color=GRAY)
         .encode(x=x, y=y, tooltip=["run:N", "family:N", "flops:Q", "tokens_per_param:Q"])
     )
     band = (
@@ -119,7 +119,7 @@ def growth(table: pd.DataFrame) -> alt.LayerChart:
         color=color,
         tooltip=["label:N", "what:N", "factor:Q", "low:Q", "high:Q"],
     )
-    rule = base.mark_rule(color="black").encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
+    rule = base.mark_rule(color=BLACK).encode(x=alt.X("low:Q", scale=scale), x2="high:Q")
     text = base.mark_text(align="left", dx=4).encode(
         x=alt.X("edge:Q", scale=scale), text=alt.Text("factor:Q", format=".2f")
     ).transform_calculate(edge="isValid(datum.high) ? datum.high : datum.factor")  # fmt: skip

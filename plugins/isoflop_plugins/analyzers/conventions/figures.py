@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isoflop.drawing.palette import COLORS, GRAY
+from isoflop.drawing.palette import GRAY, by_name
 
 if TYPE_CHECKING:
     import altair as alt
@@ -27,8 +27,7 @@ def exponents(table: pd.DataFrame) -> alt.LayerChart:
 
     shown = _grouped(table)
     names = list(dict.fromkeys(shown["group"]))
-    legend = alt.Legend(title=None, orient="top", labelLimit=300) if len(names) > 1 else None
-    colors = alt.Scale(domain=names, range=list(COLORS))
+    color, shape = by_name("group", names, title="Runs", orient="bottom")
     base = alt.Chart(shown).encode(
         y=alt.Y(
             "convention:N",
@@ -36,13 +35,13 @@ def exponents(table: pd.DataFrame) -> alt.LayerChart:
             axis=alt.Axis(title=None, labelLimit=320),
         ),
         yOffset=alt.YOffset("group:N", sort=names),
-        color=alt.Color("group:N", scale=colors, legend=legend),
+        color=color,
     )
     x_scale = alt.Scale(zero=False, nice=False, padding=14)
     title = "Exponent a of N_opt ~ C^a [1]"
     points = base.mark_point(filled=True, size=60, opacity=1).encode(
         x=alt.X("exponent_n:Q", scale=x_scale, axis=alt.Axis(title=title)),
-        shape=alt.Shape("group:N", scale=alt.Scale(domain=names), legend=legend),
+        shape=shape,
         tooltip=["group:N", "convention:N", "n_runs:Q", "exponent_n:Q", "shift:Q"],
     )
     rules = base.mark_rule(strokeWidth=1.5).encode(

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.drawing.log_legends import log_color
-from isoflop.drawing.palette import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILION, dashed_outside
+from isoflop.drawing.palette import VERMILION, by_name, dashed_outside
+from isoflop.figures.runs_and_lines import COMPUTE
 
 if TYPE_CHECKING:
     import altair as alt
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 640, 380
 _HALF = 290
-_COMPUTE = "Training compute C = 6ND [FLOP]"
 
 
 def curves(table: pd.DataFrame) -> alt.LayerChart:
@@ -34,7 +34,7 @@ def curves(table: pd.DataFrame) -> alt.LayerChart:
     top = float(runs.groupby("run")["loss"].median().max()) * 1.1
     shown = table[table["loss"] <= top]
     x = alt.X(
-        "flops:Q", scale=log_scale(shown["flops"]), axis=decade_axis(shown["flops"], title=_COMPUTE)
+        "flops:Q", scale=log_scale(shown["flops"]), axis=decade_axis(shown["flops"], title=COMPUTE)
     )
     y = alt.Y(
         "loss:Q",
@@ -76,15 +76,11 @@ def _growth_of(table: pd.DataFrame, name: str, title: str) -> alt.LayerChart:
     steps, line = table[table["kind"] == "step"], table[table["kind"] == "line"]
     values = table[[name]].to_numpy().ravel()
     x = alt.X(
-        "flops:Q", scale=log_scale(table["flops"]), axis=decade_axis(table["flops"], title=_COMPUTE)
+        "flops:Q", scale=log_scale(table["flops"]), axis=decade_axis(table["flops"], title=COMPUTE)
     )
     scale = log_scale(values)
     y = alt.Y(f"{name}:Q", scale=scale, axis=decade_axis(values, title=title))
-    color = alt.Color(
-        "family:N",
-        scale=alt.Scale(range=[VERMILION, BLUE, GREEN, PURPLE, ORANGE, BLACK]),
-        legend=alt.Legend(title="Family") if len(table["family"].unique()) > 1 else None,
-    )
+    color, shape = by_name("family", table["family"], title="Family")
     layers: list[Any] = []
     band = line.dropna(subset=[f"{name}_low", f"{name}_high"])
     if len(band):
@@ -101,6 +97,12 @@ def _growth_of(table: pd.DataFrame, name: str, title: str) -> alt.LayerChart:
     layers.append(
         alt.Chart(steps)
         .mark_point(filled=True, size=50)
-        .encode(x=x, y=y, color=color, tooltip=["family:N", "flops:Q", "n_params:Q", "n_tokens:Q"])
+        .encode(
+            x=x,
+            y=y,
+            color=color,
+            shape=shape,
+            tooltip=["family:N", "flops:Q", "n_params:Q", "n_tokens:Q"],
+        )
     )
     return alt.layer(*layers).properties(width=_HALF, height=_HALF)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import by_name, dashed_outside
+from isoflop.drawing.palette import GRAY, by_name, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
@@ -51,7 +51,7 @@ def worth(table: pd.DataFrame) -> alt.LayerChart:
             tooltip=["family:N", "epochs:Q", "worth:Q", "worth_of_next:Q"],
         )
     )  # fmt: skip
-    published = alt.Chart(paper).mark_line(strokeWidth=1.5, color="gray").encode(x=x, y=y)
+    published = alt.Chart(paper).mark_line(strokeWidth=1.5, color=GRAY).encode(x=x, y=y)
     return alt.layer(band, published, line).properties(width=_WIDTH, height=_HEIGHT)
 
 
@@ -79,7 +79,7 @@ def residuals(table: pd.DataFrame) -> alt.LayerChart:
             tooltip=["run:N", "family:N", "epochs:Q", "n_params:Q", "residual:Q"],
         )
     )
-    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color="gray").encode(y="y:Q")
+    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color=GRAY).encode(y="y:Q")
     return alt.layer(zero, points).properties(width=_WIDTH, height=_HEIGHT * 2 // 3)
 
 

@@ -204,22 +204,22 @@ def _tables(found: Sequence[FamilyDownstream]) -> dict[str, pd.DataFrame]:
     return {name: frame(_COLUMNS[name], made, _UNITS) for name, made in rows.items()}
 
 
-def _facts(one: FamilyDownstream, index: int) -> dict[str, Any]:
+def _facts(one: FamilyDownstream) -> list[dict[str, Any]]:
+    """Return what a row of a table says of each run."""
     runs = one.errors.runs
-    return {
-        "family": one.item.family,
-        "run": runs.labels()[index],
-        "n_params": float(runs.params_per_token()[index]),
-        "n_tokens": float(runs.numbers("n_tokens")[index]),
-        "loss": float(runs.numbers("loss")[index]),
-    }
+    numbers = (runs.params_per_token(), runs.numbers("n_tokens"), runs.numbers("loss"))
+    columns = zip(runs.labels(), *(values.tolist() for values in numbers), strict=True)
+    return [
+        {"family": one.item.family, "run": run, "n_params": n, "n_tokens": d, "loss": loss}
+        for run, n, d, loss in columns
+    ]
 
 
 def _runs(one: FamilyDownstream, fit: FitResult) -> list[dict[str, Any]]:
     error = one.errors.runs.to_pandas()["error"].to_numpy()
+    facts = _facts(one)
     return [
-        {**_facts(one, i), "kind": "run", "segment": "", "error": error[i]}
-        for i in fit.rows.tolist()
+        {**facts[i], "kind": "run", "segment": "", "error": error[i]} for i in fit.rows.tolist()
     ]
 
 
@@ -244,9 +244,9 @@ def _held_out(one: FamilyDownstream) -> list[dict[str, Any]]:
     held = one.held_out
     if held is None:
         return []
-    rows = []
+    rows, facts = [], _facts(one)
     for place, index in enumerate(held.rows.tolist()):
-        row = _facts(one, index) | {"error": held.error[place], "baseline": held.baseline}
+        row = facts[index] | {"error": held.error[place], "baseline": held.baseline}
         row |= spread("from_loss", held.from_loss[place])
         if held.from_size is not None:
             row |= spread("from_size", held.from_size[place])
@@ -258,11 +258,15 @@ def _figures(tables: Mapping[str, pd.DataFrame], fits: Sequence[FitResult], metr
     if not fits:
         return Figures(())
     n = sum(fit.n_runs for fit in fits)
+    lines = (
+        "lines are error = eps - k exp(-gamma loss), dashed below the lowest loss; bands hold them "
+        f"at {100 * fits[0].level:g} %. Minimized: {fits[0].settings.objective_words}."
+    )
+    if not (tables["error_vs_loss"]["kind"] == "line").any():
+        lines = "the law has no line here, because the runs do not tell its parameters."
     caption = (
         f"Average task error (1 less the mean {metric}) against loss, {plural(n, 'run')}. Points "
-        "are runs; lines are error = eps - k exp(-gamma loss), dashed below the lowest loss; bands "
-        f"hold them at {100 * fits[0].level:g} %. Minimized: {fits[0].settings.objective_words}. "
-        f"{_SOURCE}."
+        f"are runs; {lines} {_SOURCE}."
     )
     draw = downstream_error_figures.error_vs_loss
     return Figures((

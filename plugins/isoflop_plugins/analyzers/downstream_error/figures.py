@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isoflop.drawing.palette import by_name, dashed_outside
+from isoflop.figures.runs_and_lines import opacity_of
 
 if TYPE_CHECKING:
     import altair as alt
@@ -30,6 +31,7 @@ def error_vs_loss(table: pd.DataFrame) -> alt.LayerChart:
     low, high = float(table["error"].min()), float(table["error"].max())
     scale = alt.Scale(domain=[low - 0.05 * (high - low), high + 0.05 * (high - low)], nice=False)
     y = alt.Y("error:Q", scale=scale, axis=alt.Axis(title="Average task error [1]"))
+    n_runs = int((table["kind"] == "run").sum())
     base = alt.Chart(table)
     lines = base.transform_filter("datum.kind === 'line'")
     band = lines.mark_area(opacity=0.16, clip=True).encode(
@@ -40,10 +42,10 @@ def error_vs_loss(table: pd.DataFrame) -> alt.LayerChart:
     )
     points = (
         base.transform_filter("datum.kind === 'run'")
-        .mark_point(filled=True, size=36, opacity=0.75)
+        .mark_point(filled=True, size=36, opacity=opacity_of(n_runs))
         .encode(
             x=x, y=y, color=color, shape=shape,
             tooltip=["run:N", "family:N", "n_params:Q", "n_tokens:Q", "loss:Q", "error:Q"],
         )
     )  # fmt: skip
-    return alt.layer(band, line, points).properties(width=_WIDTH, height=_HEIGHT)
+    return alt.layer(band, points, line).properties(width=_WIDTH, height=_HEIGHT)

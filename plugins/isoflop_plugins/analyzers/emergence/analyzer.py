@@ -9,20 +9,16 @@ from typing import TYPE_CHECKING, Any
 from isoflop.errors import SchemaError, UnknownNameError
 from isoflop.estimate import Estimate
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
-from isoflop.results import AnalysisResult, Figure, Figures, Finding
+from isoflop.results import AnalysisResult, Finding
+from isoflop.words import plural
 from isoflop_plugins.analyzers.emergence.curves import SCALES, score_curves
-from isoflop_plugins.analyzers.emergence.figures import (
-    MOST_POINTS,
-    curve_table,
-    key_of,
-    width_chart,
-)
+from isoflop_plugins.analyzers.emergence.figures import emergence_figures
 from isoflop_plugins.analyzers.emergence.measures import EmergenceOptions, measure
+from isoflop_plugins.analyzers.emergence.ranking import interest, strict
+from isoflop_plugins.analyzers.emergence.tables import curve_table, verdict_table
 from isoflop_plugins.analyzers.emergence.verdicts import Verdict, judge, position_in_x, scale_text
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from isoflop.tables import ScoreTable
 
 _LAW = "width test (sigmoid, parametric bootstrap)"
@@ -59,7 +55,10 @@ def analyze_emergence(
     settings = _settings(options)
     curves, left_out = score_curves(table, x=options["x"])
     verdicts = judge(measure(curves, settings), settings)
-    tables = {"verdicts": _frame(verdicts, settings), "curves": _curves(verdicts, settings)}
+    tables = {
+        "verdicts": verdict_table(verdicts, settings),
+        "curves": curve_table(verdicts, settings),
+    }
     return AnalysisResult(
         name="emergence",
         title="Emergence",
@@ -68,7 +67,7 @@ def analyze_emergence(
         checks=_checks(verdicts),
         findings=_findings(verdicts, settings),
         tables=tables,
-        figures=_figures(verdicts, tables, settings, source=table.source),
+        figures=emergence_figures(verdicts, tables, settings, source=table.source),
         left_out=left_out,
         numbers={},
     )
@@ -94,105 +93,25 @@ def _settings(options: Mapping[str, Any]) -> EmergenceOptions:
     return settings
 
 
-def _frame(verdicts: Sequence[Verdict], options: EmergenceOptions) -> pd.DataFrame:
-    import pandas as pd
-
-    frame = pd.DataFrame([_row(v, options) for v in verdicts], columns=list(_COLUMNS))
-    frame.attrs["units"] = {n: u for n, u in _units(options.x).items() if u}
-    return frame
-
-
-_COLUMNS = (
-    "family", "task", "metric", "verdict", "onset_x", "break_x", "break_x_low", "break_x_high",
-    "width_decades", "width_decades_low", "width_decades_high", "p_value", "q_value", "amplitude",
-    "breakthroughness", "linearity", "reason", "n_points", "n_examples", "chance_level", "x",
-    "onset", "floor", "n_shot",
-)  # fmt: skip
-
-
-def _curves(verdicts: Sequence[Verdict], options: EmergenceOptions) -> pd.DataFrame:
-    """Return points and sigmoids of the tasks, each strict metric followed by its twin."""
-    some = [v for v in verdicts if v.measures.curve.score.size >= 2]
-    rank = {(k.family, k.task): i for i, v in reversed(list(enumerate(sorted(some, key=_interest))))
-            if (k := v.measures.curve.key)}  # fmt: skip
-    by_task = sorted(
-        some, key=lambda v: rank[v.measures.curve.key.family, v.measures.curve.key.task]
-    )
-    frame = curve_table(by_task, level=options.level)
-    unit = _units(options.x)["onset_x"]
-    frame.attrs["units"] = {"x": unit} | dict.fromkeys(("score", "score_low", "score_high"), "1")
-    return frame
-
-
-def _units(x: str) -> dict[str, str]:
-    scale = {"flops": "FLOP", "n_params": "1", "n_tokens": "token", "loss": "nat/token"}[x]
-    units = dict.fromkeys(("onset_x", "break_x", "break_x_low", "break_x_high"), scale)
-    units |= dict.fromkeys(("width_decades", "width_decades_low", "width_decades_high"), "decade")
-    return units | dict.fromkeys(("amplitude", "chance_level", "floor"), "fraction")
-
-
-def _row(v: Verdict, options: EmergenceOptions) -> dict[str, object]:
-    m, curve = v.measures, v.measures.curve
-    w, nan = m.width, math.nan
-    shown = w if v.rises else None
-    ends = (shown.center_low, shown.center_high) if shown else (nan, nan)
-    low, high = sorted(position_in_x(curve, e) for e in ends)
-    items = curve.n_examples[curve.n_examples > 0]
-    return {
-        "family": curve.key.family,
-        "task": curve.key.task,
-        "metric": curve.key.metric,
-        "verdict": v.word,
-        "onset_x": float(curve.x[m.onset.index]) if v.onset and m.onset else nan,
-        "break_x": position_in_x(curve, shown.center) if shown else nan,
-        "break_x_low": low,
-        "break_x_high": high,
-        "width_decades": shown.width if shown else nan,
-        "width_decades_low": shown.width_low if shown else nan,
-        "width_decades_high": shown.width_high if shown else nan,
-        "p_value": w.p_value if w else nan,
-        "q_value": m.width_q,
-        "amplitude": _amplitude(v),
-        "breakthroughness": m.breakthroughness,
-        "linearity": m.linearity,
-        "reason": v.reason,
-        "n_points": curve.score.size,
-        "n_examples": float(items.min()) if items.size and curve.n_examples_known else nan,
-        "chance_level": curve.chance,
-        "x": options.x,
-        "onset": v.onset,
-        "floor": m.floor,
-        "n_shot": math.nan if curve.key.n_shot is None else float(curve.key.n_shot),
-    }
-
-
-def _amplitude(v: Verdict) -> float:
-    m = v.measures
-    if m.width is None or m.trend is None:
-        return 0.0 if v.word == "flat" else math.nan
-    return m.width.amplitude if v.rises else m.trend.change
-
-
-def _hard(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return verdicts on strict metrics; all of them where every metric gives partial credit."""
-    return [v for v in verdicts if not v.measures.curve.is_continuous] or list(verdicts)
-
-
 def _answer(verdicts: Sequence[Verdict], options: EmergenceOptions) -> str:
-    hard = _hard(verdicts)
+    hard = strict(verdicts)
     if not hard:
         return "There are no task scores, so nothing can be said about emergence."
-    parts = [f"Of {len(hard)} tasks, {_list_abrupt(hard, options)}"]
-    onsets = [v for v in hard if v.onset]
-    parts.append(f"{len(onsets)} leave their floor within the range of scales")
+    parts = [f"Of {plural(len(hard), 'task')}, {_list_abrupt(hard, options)}"]
+    onsets = sum(v.onset for v in hard)
+    leaving = (
+        f"{onsets} leave their floor" if onsets > 1 else f"{onsets or 'none'} leaves its floor"
+    )
+    parts.append(f"{leaving} within the range of scales")
     induced = [v for v in hard if v.word == "metric_induced"]
     if induced:
         parts.append(f"{len(induced)} only under the strict metric ({_names(induced)})")
     suspected = [v for v in hard if v.word == "artefact_suspected"]
     if suspected:
         parts.append(f"{len(suspected)} may be constant answers ({_names(suspected)})")
-    undecided = [v for v in hard if v.word == "unresolved"]
-    return "; ".join(parts) + f". {len(undecided)} could not be decided."
+    undecided = sum(v.word == "unresolved" for v in hard)
+    rest = f" {undecided} could not be decided." if undecided else ""
+    return "; ".join(parts) + f".{rest}"
 
 
 def _list_abrupt(hard: Sequence[Verdict], options: EmergenceOptions) -> str:
@@ -200,7 +119,7 @@ def _list_abrupt(hard: Sequence[Verdict], options: EmergenceOptions) -> str:
     if not abrupt:
         return "none rises abruptly"
     named = []
-    for v in sorted(abrupt, key=_interest)[:3]:
+    for v in sorted(abrupt, key=interest)[:3]:
         assert v.measures.width is not None
         where = position_in_x(v.measures.curve, v.measures.width.center)
         named.append(f"{v.measures.curve.key.task} at {scale_text(where, options.x)}")
@@ -210,12 +129,12 @@ def _list_abrupt(hard: Sequence[Verdict], options: EmergenceOptions) -> str:
 
 
 def _names(verdicts: Sequence[Verdict]) -> str:
-    names = [v.measures.curve.key.task for v in sorted(verdicts, key=_interest)]
+    names = [v.measures.curve.key.task for v in sorted(verdicts, key=interest)]
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _checks(verdicts: Sequence[Verdict]) -> list[tuple[str, bool]]:
-    hard = [v.measures.curve for v in _hard(verdicts)]
+    hard = [v.measures.curve for v in strict(verdicts)]
     if not hard:
         return []
     counted = sum(c.n_examples_known for c in hard)
@@ -233,7 +152,7 @@ def _checks(verdicts: Sequence[Verdict]) -> list[tuple[str, bool]]:
 def _findings(verdicts: Sequence[Verdict], options: EmergenceOptions) -> list[Finding]:
     return [
         _finding(v, options)
-        for v in sorted(verdicts, key=_interest)
+        for v in sorted(verdicts, key=interest)
         if v.word in ("abrupt", "onset")
     ]
 
@@ -266,67 +185,6 @@ def _finding(v: Verdict, options: EmergenceOptions) -> Finding:
             "amplitude": m.width.amplitude,
         },
     )
-
-
-_INTEREST = (
-    "abrupt", "metric_induced", "onset", "artefact_suspected", "unresolved", "steep", "u_shaped",
-    "inverse", "smooth", "flat",
-)  # fmt: skip
-
-
-def _interest(v: Verdict) -> tuple[int, int, float, str]:
-    width = v.measures.width
-    amplitude = abs(width.amplitude) if width else 0.0
-    return (_INTEREST.index(v.word), 0 if v.onset else 1, -amplitude, v.measures.curve.key.text())
-
-
-def _figures(
-    verdicts: Sequence[Verdict],
-    tables: Mapping[str, pd.DataFrame],
-    options: EmergenceOptions,
-    *,
-    source: str,
-) -> Figures:
-    from isoflop.figures.task_scores import draw_score_panels
-
-    drawable = [v for v in verdicts if v.measures.curve.score.size >= 2 and v.measures.width]
-    shown = sorted(_hard(drawable), key=_interest)[:9]
-    if not shown:
-        return Figures(())
-    where = f" Data: {source}." if source else ""
-    level = f"{options.level:.0%}"
-    rising = [v for v in sorted(_hard(drawable), key=_interest) if v.rises][:25]
-    most = max(v.measures.curve.score.size for v in shown)
-    thinned = f" At most {MOST_POINTS} points of a task are drawn." if most > MOST_POINTS else ""
-    figures = [
-        Figure(
-            name="emergence_curves",
-            caption=(
-                f"Score against scale, the {len(shown)} tasks of most interest out of "
-                f"{len(_hard(verdicts))}. Points are models with {level} intervals, the line is "
-                "the best sigmoid, the dashed one a metric with partial credit, the dotted one the "
-                f"floor, the vertical line the break of an abrupt rise.{thinned}{where}"
-            ),
-            table="verdicts",
-            build=lambda: draw_score_panels(
-                tables["curves"], tables["verdicts"], [key_of(v) for v in shown]
-            ),
-        )
-    ]
-    if rising:
-        figures.append(
-            Figure(
-                name="width",
-                caption=(
-                    f"Width of the rise of {len(rising)} tasks with {level} intervals; left of the "
-                    f"line (at {options.null_width_decades:g} in decades) a rise is abrupt. An "
-                    f"arrow end means that no bound was found.{where}"
-                ),
-                table="verdicts",
-                build=lambda: width_chart(rising, null_width=options.null_width_decades),
-            )
-        )
-    return Figures(figures)
 
 
 EMERGENCE = Analyzer(

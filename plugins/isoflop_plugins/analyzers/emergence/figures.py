@@ -3,97 +3,89 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from isoflop.drawing.palette import BLUE, GRAY, GREEN, ORANGE, PURPLE, VERMILION
-from isoflop.figures.task_scores import CURVES
-from isoflop_plugins.analyzers.emergence.measures import Measures
-from isoflop_plugins.analyzers.emergence.verdicts import Verdict, position_in_x
+from isoflop.drawing.palette import BLUE, GRAY, GREEN, LIMIT, ORANGE, PURPLE, VERMILION
+from isoflop.figures.task_scores import draw_score_panels
+from isoflop.results import Figure, Figures
+from isoflop.words import plural
+from isoflop_plugins.analyzers.emergence.measures import EmergenceOptions
+from isoflop_plugins.analyzers.emergence.ranking import interest, strict
+from isoflop_plugins.analyzers.emergence.tables import MOST_POINTS, key_of
+from isoflop_plugins.analyzers.emergence.verdicts import Verdict
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
-_MOST_CURVES, MOST_POINTS, _FIT_POINTS = 40, 150, 25
 _NARROWEST, _WIDEST = 0.05, 25.0
 
 
-def curve_table(verdicts: Sequence[Verdict], *, level: float) -> pd.DataFrame:
-    """Return points and best sigmoids of curves of scores, one point a row.
+def emergence_figures(
+    verdicts: Sequence[Verdict],
+    tables: Mapping[str, pd.DataFrame],
+    options: EmergenceOptions,
+    *,
+    source: str,
+) -> Figures:
+    """Return the charts with their captions; none where no curve has a sigmoid.
 
     Parameters
     ----------
     verdicts : sequence of Verdict
-        Those of most interest first: of more than 40 the rest is left out, and of a curve of more
-        than 150 points as many at even ranks of scale are kept.
-    level : float
-        Level of the intervals of the points. [1]
+        What was found.
+    tables : mapping of str to DataFrame
+        Tables ``verdicts`` and ``curves`` of the analyzer.
+    options : EmergenceOptions
+        Of the analyzer.
+    source : str
+        Where the scores are from; empty where that is not known.
     """
-    import pandas as pd
-
-    rows: list[dict[str, object]] = []
-    for v in verdicts[:_MOST_CURVES]:
-        rows += _curve_rows(v, level=level)
-    return pd.DataFrame(rows, columns=list(CURVES))
-
-
-def _curve_rows(v: Verdict, *, level: float) -> Iterator[dict[str, object]]:
-    m, curve = v.measures, v.measures.curve
-    shots = math.nan if curve.key.n_shot is None else float(curve.key.n_shot)
-    shared = {"family": curve.key.family, "task": curve.key.task, "metric": curve.key.metric,
-              "n_shot": shots, "is_continuous": curve.is_continuous}  # fmt: skip
-    low, high = _interval(m, level)
-    for i in _spread(curve.x):
-        yield {**shared, "kind": "point", "x": curve.x[i], "score": curve.score[i],
-               "score_low": low[i], "score_high": high[i]}  # fmt: skip
-    if m.width is None or not v.rises:
-        return
-    ends = curve.decades[0], curve.decades[-1]
-    rise = m.width.center + m.width.width * np.linspace(-1.0, 1.0, _FIT_POINTS)
-    places = np.unique(np.clip(np.concatenate([np.linspace(*ends, _FIT_POINTS), rise]), *ends))
-    fitted = m.width.predict(places)
-    # A sigmoid may leave the fractions where no point holds it.
-    fitted = np.clip(fitted, 0.0, 1.0) if curve.score.min() >= 0 else fitted
-    for d, height in zip(places, fitted, strict=True):
-        yield {**shared, "kind": "fit", "x": position_in_x(curve, d), "score": height}
-
-
-def _spread(x: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return the indices of all points, or of as many as are drawn: ends kept, evenly by rank."""
-    order = np.argsort(x, kind="stable")
-    ranks = np.linspace(0, x.size - 1, min(x.size, MOST_POINTS)).round().astype(np.int64)
-    return order[ranks]
-
-
-def key_of(v: Verdict) -> tuple[str, str, str, float]:
-    """Return what names a curve in the tables: family, task, metric, shots."""
-    key = v.measures.curve.key
-    return key.family, key.task, key.metric, math.nan if key.n_shot is None else float(key.n_shot)
-
-
-def _interval(m: Measures, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return Wilson's interval where items are counted, else a normal one."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    score, items = m.curve.score, m.curve.n_examples
-    deviation = z * np.sqrt(m.noise.variance(score))
-    n = np.where(np.isnan(items), 1.0, items)
-    middle = (score + z**2 / (2 * n)) / (1 + z**2 / n)
-    inner = np.clip(score * (1 - score) / n, 0.0, None) + z**2 / (4 * n**2)
-    half = z * np.sqrt(inner) / (1 + z**2 / n)
-    counted = ~np.isnan(items)
-    low = np.where(counted, middle - half, score - deviation)
-    high = np.where(counted, middle + half, score + deviation)
-    if score.size and score.min() >= 0.0 and score.max() <= 1.0:
-        return np.clip(low, 0.0, 1.0), np.clip(high, 0.0, 1.0)
-    return low, high
+    drawable = [v for v in verdicts if v.measures.curve.score.size >= 2 and v.measures.width]
+    shown = sorted(strict(drawable), key=interest)[:9]
+    if not shown:
+        return Figures(())
+    where = f" Data: {source}." if source else ""
+    level = f"{options.level:.0%}"
+    rising = [v for v in sorted(strict(drawable), key=interest) if v.rises][:25]
+    most = max(v.measures.curve.score.size for v in shown)
+    of = len(strict(verdicts))
+    which = plural(of, "task")
+    if len(shown) < of:
+        which = f"the {plural(len(shown), 'task')} of most interest out of {of:,}"
+    thinned = f" At most {MOST_POINTS} points of a task are drawn." if most > MOST_POINTS else ""
+    figures = [
+        Figure(
+            name="emergence_curves",
+            caption=(
+                f"Score against scale, {which}. Points are models with {level} intervals, the line "
+                "is the best sigmoid, the dashed one a metric with partial credit, the dotted one "
+                f"the floor, the vertical line the break of an abrupt rise.{thinned}{where}"
+            ),
+            table="verdicts",
+            build=lambda: draw_score_panels(
+                tables["curves"], tables["verdicts"], [key_of(v) for v in shown]
+            ),
+        )
+    ]
+    if rising:
+        figures.append(
+            Figure(
+                name="width",
+                caption=(
+                    f"Width of the rise of {plural(len(rising), 'task')} with {level} intervals; "
+                    f"left of the line (at {options.null_width_decades:g} in decades) a rise is "
+                    f"abrupt. An arrow end means that no bound was found.{where}"
+                ),
+                table="verdicts",
+                build=lambda: _width_chart(rising, null_width=options.null_width_decades),
+            )
+        )
+    return Figures(figures)
 
 
-def width_chart(shown: Sequence[Verdict], *, null_width: float) -> alt.TopLevelMixin:
+def _width_chart(shown: Sequence[Verdict], *, null_width: float) -> alt.TopLevelMixin:
     """Return the width of each rise with its interval, narrow ones first.
 
     Parameters
@@ -126,7 +118,7 @@ def width_chart(shown: Sequence[Verdict], *, null_width: float) -> alt.TopLevelM
     base = alt.Chart(frame)
     ends = alt.Chart(pd.DataFrame({"width": [null_width]}))
     return alt.layer(
-        ends.mark_rule(color=GRAY, strokeDash=[4, 3]).encode(x=x),
+        ends.mark_rule(color=GRAY, strokeDash=LIMIT).encode(x=x),
         base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=hue),
         base.transform_filter("datum.open_low")
         .mark_point(shape="triangle-left", filled=True, size=60)

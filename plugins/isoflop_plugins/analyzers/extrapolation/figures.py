@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import BLUE, by_name, dashed_outside
+from isoflop.drawing.palette import BLUE, DOTTED, GRAY, by_name, dashed_outside
 from isoflop_plugins.laws.column_units import unit_of
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def curve(table: pd.DataFrame, *, x: str, y: str) -> alt.LayerChart:
     )
     carried = (
         alt.Chart(last)
-        .mark_line(strokeWidth=1.5, strokeDash=[1, 4], opacity=0.8)
+        .mark_line(strokeWidth=1.5, strokeDash=DOTTED, opacity=0.8)
         .encode(x=across, y=up, color=color)
     )
     points = (
@@ -96,7 +96,7 @@ def held_out_error(table: pd.DataFrame) -> alt.VConcatChart:
     for family, own in shown.groupby("family", sort=True):
         rule = (
             alt.Chart(own[own["law"] == "last value"])
-            .mark_rule(color="gray", strokeWidth=2)
+            .mark_rule(color=GRAY, strokeWidth=2)
             .encode(x=across)
         )
         points = (

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import BLUE, by_name, dashed_outside
+from isoflop.drawing.palette import BLUE, DOTTED, GRAY, by_name, dashed_outside
+from isoflop.figures.runs_and_lines import COMPUTE, opacity_of
 from isoflop_plugins.analyzers.forecast.tables import unit_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 640, 360
 
-_COMPUTE = "Training compute C = 6ND [FLOP]"
 _OWN, _CARRIED = "law", "carry the lowest"
 
 
@@ -32,7 +32,7 @@ def forecast(table: pd.DataFrame, column: str) -> alt.LayerChart:
 
     runs, law = table[table["kind"] == "run"], table[table["kind"] == "law"]
     x = alt.X(
-        "flops:Q", scale=log_scale(table["flops"]), axis=decade_axis(table["flops"], title=_COMPUTE)
+        "flops:Q", scale=log_scale(table["flops"]), axis=decade_axis(table["flops"], title=COMPUTE)
     )
     scale = alt.Scale(zero=False, nice=False, padding=8)
     unit = unit_of(column)
@@ -41,7 +41,7 @@ def forecast(table: pd.DataFrame, column: str) -> alt.LayerChart:
     color, shape = by_name("family", table["family"], title="Family")
     points = (
         alt.Chart(runs)
-        .mark_point(filled=True, size=36, opacity=0.75)
+        .mark_point(filled=True, size=36, opacity=opacity_of(len(runs)))
         .encode(
             x=x, y=y, color=color, shape=shape,
             tooltip=["run:N", "family:N", "flops:Q", "n_params:Q", "n_tokens:Q", "value:Q"],
@@ -55,7 +55,7 @@ def forecast(table: pd.DataFrame, column: str) -> alt.LayerChart:
     )
     carried = (
         alt.Chart(law.dropna(subset=["carried"]))
-        .mark_line(strokeWidth=1.5, color="gray", strokeDash=[2, 3])
+        .mark_line(strokeWidth=1.5, color=GRAY, strokeDash=DOTTED)
         .encode(x=x, y=alt.Y("carried:Q", scale=scale), detail="family:N")
     )
     bands = [_band(law, x, scale, color, f"{who}_low", f"{who}_high", alpha)
@@ -73,7 +73,7 @@ def rollout(table: pd.DataFrame) -> alt.HConcatChart:
     """
     import altair as alt
 
-    titles = {"n_params": "Predicted model size N [1]", "flops": "Predicted " + _COMPUTE.lower()}
+    titles = {"n_params": "Predicted model size N [1]", "flops": "Predicted compute C = 6ND [FLOP]"}
     panels = [
         _errors(table[table["by"] == by], title)
         for by, title in titles.items()
@@ -92,7 +92,6 @@ def _errors(table: pd.DataFrame, title: str) -> alt.LayerChart:
         value_name="error",
     )
     long["who"] = long["who"].map({"mean_error": _OWN, "mean_carried_error": _CARRIED})
-    title = title.replace("c = 6nd [flop]", "C = 6ND [FLOP]")
     kinds = [_OWN, _CARRIED]
     legend = alt.Legend(title="Forecast by", orient="top")
     base = alt.Chart(long).encode(
@@ -106,13 +105,11 @@ def _errors(table: pd.DataFrame, title: str) -> alt.LayerChart:
             scale=alt.Scale(zero=True, nice=False, padding=8),
             axis=alt.Axis(title="Mean error [1]", format=".1%"),
         ),
-        color=alt.Color(
-            "who:N", scale=alt.Scale(domain=kinds, range=[BLUE, "gray"]), legend=legend
-        ),
+        color=alt.Color("who:N", scale=alt.Scale(domain=kinds, range=[BLUE, GRAY]), legend=legend),
         detail="family:N",
     )
     dash = alt.StrokeDash(
-        "who:N", scale=alt.Scale(domain=kinds, range=[[1, 0], [2, 3]]), legend=None
+        "who:N", scale=alt.Scale(domain=kinds, range=[[1, 0], DOTTED]), legend=None
     )
     shape = alt.Shape(
         "who:N", scale=alt.Scale(domain=kinds, range=["circle", "square"]), legend=legend

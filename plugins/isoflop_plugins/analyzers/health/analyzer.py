@@ -15,7 +15,14 @@ from isoflop.results import AnalysisResult, Figure, Figures, Finding
 from isoflop.tables import RunTable
 from isoflop.words import plural
 from isoflop_plugins.analyzers.health.checks import Problem
-from isoflop_plugins.analyzers.health.evidence import ESSENTIAL, conflicts, nulls_table
+from isoflop_plugins.analyzers.health.evidence import (
+    DISAGREE,
+    ESSENTIAL,
+    REJECTED,
+    SETTLED,
+    conflicts,
+    nulls_table,
+)
 from isoflop_plugins.analyzers.health.families import FAMILY_CHECKS, STAGE_CHECK
 from isoflop_plugins.analyzers.health.shape import SHAPE
 from isoflop_plugins.analyzers.health.table import LIMITS
@@ -39,7 +46,7 @@ _STATUS_TODO = {
     "running": "its numbers still move",
     "unknown": "the source does not say how it ended",
 }
-_KINDS = {"claims-agree": "conflict", "rejected-claim": "conflict"}
+_KINDS = dict.fromkeys((DISAGREE, REJECTED, SETTLED), "conflict")
 _FIGURE_COLUMNS = 25
 
 
@@ -102,8 +109,8 @@ def _not_said_by(found: Mapping[str, Sequence[Problem]], told: Sequence[Problem]
 
 
 def _not_told_in(told: Sequence[Problem], problems: Sequence[Problem]) -> list[Problem]:
-    """Return the problems without those that a disagreement of sources tells already."""
-    disagree = {(p.subject, p.column) for p in told if p.severity != "info"}
+    """Return the problems without those that a disagreement of sources tells, or told, already."""
+    disagree = {(p.subject, p.column) for p in told if p.check in (DISAGREE, SETTLED)}
     return [p for p in problems if not p.column or (p.subject, p.column) not in disagree]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isoflop.linking import BY_HAND
 from isoflop.results import Severity
 from isoflop.schema import ESTIMATED, RUNS
 from isoflop.tables import RunTable
@@ -17,6 +19,8 @@ from isoflop_plugins.analyzers.health.checks import Problem, handle, identity
 if TYPE_CHECKING:
     import pandas as pd
 
+DISAGREE, REJECTED, SETTLED = "claims-agree", "rejected-claim", "settled-by-hand"
+"""Checks of claims: sources disagree, one was refused, and a person has said which is right."""
 CONFLICT = 0.01
 """Relative difference from which two numbers for one column are a conflict."""
 GRAVE = 0.1
@@ -31,6 +35,8 @@ _NO_OPINION = {"family": "experiment", "flops": "6nd"}
 and C / (6 N D) has its own check."""
 ESSENTIAL = ("n_params", "n_tokens", "flops", "loss", "family")
 _GROUPS = ("Parameters (N)", "Tokens (D)", "Compute (C)", "Loss", "Hardware", "Schedule", "Shape")
+SET = "isoflop set"
+"""Source of a value that a person said of a run after looking: their last word."""
 NO_REASON = "the source did not say it"
 
 
@@ -52,7 +58,10 @@ def nulls_table(runs: RunTable) -> pd.DataFrame:
 
 
 def conflicts(runs: RunTable) -> Iterator[Problem]:
-    """Yield a problem for each column of a run whose claims disagree or were rejected."""
+    """Yield a problem for each column of a run whose claims disagree or were rejected.
+
+    What a person settled with `isoflop set` is told as info.
+    """
     for row, claims in _parsed(runs, "claims", list):
         by_column: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for claim in claims:
@@ -60,10 +69,12 @@ def conflicts(runs: RunTable) -> Iterator[Problem]:
                 by_column[str(claim["column"])].append(claim)
         who: tuple[str, str, str] | None = None
         for column, said in by_column.items():
-            told = _disagreement(column, said) or _rejection(said)
+            disagree = _disagreement(column, said)
+            told = disagree or _rejection(said)
             if told:
                 who = who or identity(runs, row)
-                yield _conflict(who, column, *told)
+                problem = _conflict(who, column, *told)
+                yield _settled(problem, who) if disagree and _is_set(said) else problem
 
 
 def _conflict(
@@ -72,7 +83,7 @@ def _conflict(
     label, uid, family = who
     rejected = severity == "info"
     return Problem(
-        check="rejected-claim" if rejected else "claims-agree",
+        check=REJECTED if rejected else DISAGREE,
         subject=uid,
         subject_name=label,
         family=family,
@@ -80,9 +91,29 @@ def _conflict(
         expected="a usable value" if rejected else "equal within 1 %",
         severity=severity,
         number=spread,
-        todo=f"See `isoflop explain {handle(uid, label)} {column}`; the tag `isoflop.{column}` "
-        "decides.",
+        todo=f"See `isoflop explain {handle(uid, label)} {column}`; "
+        f"{_what_decides(handle(uid, label), column)} decides.",
         column=column,
+    )
+
+
+def _what_decides(run: str, column: str) -> str:
+    by_hand = f"`isoflop set {run} {column}=VALUE`"
+    return by_hand if column in BY_HAND else f"the tag `isoflop.{column}`"
+
+
+def _is_set(claims: Sequence[Mapping[str, Any]]) -> bool:
+    return any(c.get("chosen") and c.get("source") == SET for c in claims)
+
+
+def _settled(problem: Problem, who: tuple[str, str, str]) -> Problem:
+    label, uid, _ = who
+    return replace(
+        problem,
+        check=SETTLED,
+        severity="info",
+        value=f"{problem.value}; settled by hand",
+        todo=f"Nothing; `isoflop set {handle(uid, label)} {problem.column}=` takes it back.",
     )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from isoflop.tables import RunTable
 from isoflop.words import plural
 from isoflop_plugins.analyzers.health.checks import Check, Problem, handle, identity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _ONE_A_FAMILY = {
     "flops_convention": "C is counted differently: compare C of one convention only",
@@ -25,24 +29,46 @@ VOCABULARY_ROOM = 1.05
 
 
 def _duplicates(runs: RunTable) -> Iterator[Problem]:
-    """Find equal hashes; a run without a curve is told apart by nothing that it holds."""
+    """Find equal hashes whose held-out losses do not differ.
+
+    A run without a curve is told apart by nothing that it holds.
+    """
     points = runs.numbers("n_curve_points")
     uids, names, stages = runs.texts("run_uid"), runs.labels(), runs.texts("stage")
     rows_of: dict[str, list[int]] = defaultdict(list)
     for row, digest in enumerate(runs.texts("content_hash")):
         if digest and points[row] != 0 and stages[row] != "eval":
             rows_of[digest].append(row)
-    for rows in rows_of.values():
+    losses = _held_out_losses(runs)
+    alike = [group for rows in rows_of.values() for group in _one_loss(rows, losses)]
+    for rows in alike:
         if len({uids[row] for row in rows}) > 1:
             label, uid, family = identity(runs, rows[0])
             second = handle(uids[rows[1]] or names[rows[1]], names[rows[1]])
+            merge = f"`isoflop merge {handle(uid, label)} {second}`; else its seed is not logged."
+            same = np.unique(losses[rows]).size == 1  # NaN where none was measured counts as one
             yield Problem(
                 check="duplicate", subject=uid, subject_name=label, family=family,
                 value=f"same content as {', '.join(names[row] for row in rows[1:6])}",
                 expected="one row a run", severity="clear", number=float(len(rows)),
-                todo=f"One run read twice: `isoflop merge {handle(uid, label)} {second}`; "
-                "else its seed is not logged.",
+                todo=f"One run read twice: {merge}" if same else "Not all of them have a held-out "
+                "loss: look whether they are one run before you join them.",
             )  # fmt: skip
+
+
+def _held_out_losses(runs: RunTable) -> NDArray[np.float32]:
+    """Return the held-out loss of each run as trackers keep it, NaN where there is none."""
+    held_out = np.array([split == "eval" for split in runs.texts("loss_split")], dtype=bool)
+    return np.where(held_out, runs.numbers("loss"), np.nan).astype(np.float32)
+
+
+def _one_loss(rows: Sequence[int], losses: NDArray[np.float32]) -> list[list[int]]:
+    """Part runs of one hash by held-out loss; those without one stay only where there is one."""
+    known = sorted({float(losses[row]) for row in rows if np.isfinite(losses[row])})
+    if len(known) < 2:
+        return [list(rows)]
+    without = [row for row in rows if not np.isfinite(losses[row])]
+    return [*([row for row in rows if losses[row] == loss] for loss in known), without]
 
 
 def _fitted_families(runs: RunTable) -> Mapping[str, list[int]]:

@@ -68,7 +68,7 @@ def kaplan_laws(
         verdict=_verdict(families, published, made["held_out"]),
         checks=[check for item in families for check in _checks(item)],
         tables=made,
-        figures=_figures(made, table.source),
+        figures=_figures(made),
         left_out=_left_out(families),
         source=f"{_SOURCE}; runs: {table.source or 'given table'}",
         numbers=_numbers(families),
@@ -216,7 +216,7 @@ def _numbers(families: Sequence[KaplanFamily]) -> dict[str, Estimate]:
     return out
 
 
-def _figures(made: Mapping[str, pd.DataFrame], source: str) -> Figures:
+def _figures(made: Mapping[str, pd.DataFrame]) -> Figures:
     lines = made["lines"]
     if lines.empty:
         return Figures(())
@@ -225,9 +225,9 @@ def _figures(made: Mapping[str, pd.DataFrame], source: str) -> Figures:
         (
             Figure(
                 name="loss_against_scale",
-                caption=f"Loss against parameters, tokens and compute, {plural(n, 'run')}, "
-                f"{source or 'given table'}. Filled points are the lowest losses reached and were "
-                "fitted; hollow ones are beaten by a run of as little. Thin: Kaplan's power law; "
+                caption=f"Loss against parameters, tokens and compute, {plural(n, 'run')}. Filled "
+                "points are the lowest losses reached and were fitted; hollow ones are beaten by "
+                "a run of as little. Thin: Kaplan's power law; "
                 f"thick: the same with a constant; dashed beyond the runs. {_SOURCE}.",
                 table="lines",
                 build=lambda: kaplan_laws_figures.loss_against_scale(lines),

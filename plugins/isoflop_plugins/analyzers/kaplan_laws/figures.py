@@ -53,7 +53,7 @@ def _panel(table: pd.DataFrame, axis: str, *, titled: bool) -> alt.LayerChart:
     tips = ["run:N", "family:N", "x:Q", "loss:Q"]
     beaten = (
         alt.Chart(part[part["kind"] == "beaten"])
-        .mark_point(filled=False, size=18, opacity=0.35, strokeWidth=1)
+        .mark_point(filled=False, size=18, opacity=0.6, strokeWidth=1)
         .encode(x=x, y=y, color=color, shape=shape, tooltip=tips)
     )
     runs = (

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import COLORS, dashed_outside
+from isoflop.drawing.palette import COLORS, by_name, dashed_outside
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 250, 300
-_SHAPES = ("circle", "square", "triangle-up", "cross", "diamond", "triangle-down", "triangle-left")
 
 _TITLES = {
     "N": "Parameters N [1]",
@@ -55,7 +54,7 @@ def _panel(table: pd.DataFrame, axis: str, *, names: list[str], titled: bool) ->
     title = "Loss above the floor [nat/token]" if titled else None
     y_axis = decade_axis(table["reducible"], title=title)
     y = alt.Y("reducible:Q", scale=scale, axis=y_axis)
-    color, shape = _by_domain(names)
+    color, shape = by_name("domain", names, title="Loss on")
     lines = part[part["kind"] == "line"]
     low = float(10 ** scale.domain[0]) if scale.domain[0] < 0 else float(scale.domain[0])
     held = lines.assign(reducible_low=lines["reducible_low"].clip(lower=low))
@@ -84,16 +83,3 @@ def _panel(table: pd.DataFrame, axis: str, *, names: list[str], titled: bool) ->
         )
     )  # fmt: skip
     return alt.layer(band, line, points).properties(width=_WIDTH, height=_HEIGHT)
-
-
-def _by_domain(names: list[str]) -> tuple[Any, Any]:
-    """Return color and shape by data set, with one legend, or none for one data set."""
-    import altair as alt
-
-    shown = None if len(names) < 2 else alt.Legend(title="Loss on", labelLimit=260, symbolOpacity=1)
-    color = alt.Scale(domain=names, range=list(COLORS[: len(names)]))
-    shape = alt.Scale(domain=names, range=list(_SHAPES[: len(names)]))
-    return (
-        alt.Color("domain:N", scale=color, legend=shown),
-        alt.Shape("domain:N", scale=shape, legend=shown),
-    )

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale, power_of_ten
-from isoflop.drawing.palette import dashed_outside, viridis
+from isoflop.drawing.palette import GRAY, dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -68,7 +68,7 @@ def _panel(one: pd.DataFrame, name: str, n_panels: int) -> alt.LayerChart:
             tooltip=["run:N", "n_params:Q", "n_tokens:Q", "interaction:Q"],
         )
     )  # fmt: skip
-    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color="gray").encode(y="y:Q")
+    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color=GRAY).encode(y="y:Q")
     return alt.layer(zero, band, line, points).properties(
         width=_WIDTH if n_panels == 1 else _WIDTH * 0.6, height=_HEIGHT
     )

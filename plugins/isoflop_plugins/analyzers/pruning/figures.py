@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import COLORS, dashed_outside, viridis
+from isoflop.drawing.palette import by_name, dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -74,7 +74,6 @@ def best_fraction(frontier: pd.DataFrame) -> alt.LayerChart:
             for pair in zip(frontier.family, frontier.score, strict=True)
         ]
     )
-    names = sorted(named["curve"].unique())
     x = alt.X(
         "n_kept:Q", scale=log_scale(named["n_kept"]), axis=decade_axis(named["n_kept"], title=_KEPT)
     )
@@ -83,8 +82,7 @@ def best_fraction(frontier: pd.DataFrame) -> alt.LayerChart:
         scale=alt.Scale(domain=[0, 1]),
         axis=alt.Axis(title="Best fraction to keep [1]", format=".0%"),
     )
-    legend = None if len(names) < 2 else alt.Legend(title="Score", labelLimit=240)
-    color = alt.Color("curve:N", scale=alt.Scale(domain=names, range=list(COLORS)), legend=legend)
+    color, shape = by_name("curve", named["curve"], title="Score")
     line = (
         alt.Chart(named)
         .mark_line(interpolate="step", strokeWidth=1.5)
@@ -94,7 +92,7 @@ def best_fraction(frontier: pd.DataFrame) -> alt.LayerChart:
         alt.Chart(named)
         .mark_point(filled=True)
         .encode(
-            x=x, y=y, color=color,
+            x=x, y=y, color=color, shape=shape,
             size=alt.Size("share:Q", scale=alt.Scale(domain=[0, 1], range=[4, 80]), legend=None),
             tooltip=["curve:N", "n_kept:Q", "best_fraction:Q", "share:Q", "n_before:Q"],
         )

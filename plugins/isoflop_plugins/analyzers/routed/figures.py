@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoflop.drawing.log_axes import decade_axis, log_scale
-from isoflop.drawing.palette import dashed_outside, viridis
+from isoflop.drawing.palette import GRAY, by_name, dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
     import pandas as pd
 
 _WIDTH, _HEIGHT = 600, 320
-_SHAPES = ("circle", "square", "diamond", "triangle-up", "cross")
 
 
 def loss_by_effective_params(runs: pd.DataFrame, dense: pd.DataFrame) -> alt.LayerChart:
@@ -34,6 +33,7 @@ def loss_by_effective_params(runs: pd.DataFrame, dense: pd.DataFrame) -> alt.Lay
     x = alt.X("n_params_effective:Q", scale=log_scale(sizes), axis=axis)
     y_scale = alt.Scale(type="log", zero=False, nice=False, padding=10)
     y = alt.Y("loss:Q", scale=y_scale, axis=_loss_axis(runs["loss"]))
+    _, shape = by_name("family", runs["family"], title="Family")
     bars = (
         alt.Chart(runs)
         .mark_rule(opacity=0.4)
@@ -43,14 +43,14 @@ def loss_by_effective_params(runs: pd.DataFrame, dense: pd.DataFrame) -> alt.Lay
         alt.Chart(runs)
         .mark_point(filled=True, size=40, opacity=0.85)
         .encode(
-            x=x, y=y, color=_by_experts(runs, "Experts"), shape=_shapes(runs),
+            x=x, y=y, color=_by_experts(runs, "Experts"), shape=shape,
             tooltip=["run:N", "family:N", "n_params:Q", "n_experts:Q", "n_params_effective:Q",
                      "loss:Q"],
         )
     )  # fmt: skip
     line = (
         alt.Chart(dense)
-        .mark_line(strokeWidth=1.5, color="gray")
+        .mark_line(strokeWidth=1.5, color=GRAY)
         .encode(x=x, y=y, strokeDash=dashed_outside(), detail=["family:N", "segment:N"])
     )
     return alt.layer(line, bars, points).properties(width=_WIDTH, height=_HEIGHT)
@@ -89,7 +89,7 @@ def gain_by_size(gain: pd.DataFrame) -> alt.LayerChart:
             detail="segment:N",
         )
     )  # fmt: skip
-    even = alt.Chart(alt.Data(values=[{"y": 1}])).mark_rule(color="gray").encode(y="y:Q")
+    even = alt.Chart(alt.Data(values=[{"y": 1}])).mark_rule(color=GRAY).encode(y="y:Q")
     return alt.layer(even, band, line).properties(width=_WIDTH, height=_HEIGHT)
 
 
@@ -103,15 +103,6 @@ def _by_experts(table: pd.DataFrame, title: str) -> Any:
         scale=alt.Scale(domain=numbers, scheme=viridis()),
         legend=alt.Legend(title=title, symbolOpacity=1),
     )
-
-
-def _shapes(table: pd.DataFrame) -> Any:
-    """Return shape by family, with a legend where there are several."""
-    import altair as alt
-
-    names = sorted(table["family"].unique())
-    legend = None if len(names) < 2 else alt.Legend(title="Family", labelLimit=240)
-    return alt.Shape("family:N", scale=alt.Scale(domain=names, range=list(_SHAPES)), legend=legend)
 
 
 def _loss_axis(values: pd.Series[Any]) -> Any:

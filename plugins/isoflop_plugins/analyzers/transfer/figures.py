@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isoflop.drawing.log_axes import decade_axis, log_scale, power_of_ten
-from isoflop.drawing.palette import dashed_outside, viridis
+from isoflop.drawing.palette import GRAY, dashed_outside, viridis
 
 if TYPE_CHECKING:
     import altair as alt
@@ -58,7 +58,7 @@ def multiplier(runs: pd.DataFrame, lines: pd.DataFrame) -> alt.LayerChart:
         .mark_line(strokeWidth=2)
         .encode(x=x, y=y, color=color, detail=["family:N", "n_tokens:Q"])
     )
-    even = alt.Chart(alt.Data(values=[{"y": 1}])).mark_rule(color="gray", clip=True)
+    even = alt.Chart(alt.Data(values=[{"y": 1}])).mark_rule(color=GRAY, clip=True)
     rule = even.encode(y=alt.Y("y:Q", scale=y_scale))
     return alt.layer(rule, line, bars, points).properties(width=_WIDTH, height=_HEIGHT)
 

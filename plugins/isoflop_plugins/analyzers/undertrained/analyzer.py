@@ -10,7 +10,7 @@ from isoflop.estimate import Estimate
 from isoflop.estimation import FitResult, check_resampling
 from isoflop.hookspecs import AnalysisContext, Analyzer, Option
 from isoflop.results import AnalysisResult, LeftOut
-from isoflop.words import flops
+from isoflop.words import flops, plural
 from isoflop_plugins.analyzers.by_family.fits import refit_families
 from isoflop_plugins.analyzers.undertrained.figures import figures
 from isoflop_plugins.analyzers.undertrained.findings import disagreement, findings, times
@@ -26,6 +26,7 @@ from isoflop_plugins.analyzers.undertrained.tables import (
     by_law_table,
     undertrained_table,
     verdict_table,
+    worst_first,
 )
 
 if TYPE_CHECKING:
@@ -123,21 +124,33 @@ def _verdict(rows: pd.DataFrame) -> str:
     assessed = rows[rows["verdict"] != "not-assessable"]
     if assessed.empty:
         return f"No run can be judged: none of {len(rows)} has known N and D of its own training."
-    flagged = rows[rows["verdict"] == "undertrained"]
+    flagged = worst_first(rows)
     laws = ", ".join(dict.fromkeys(assessed["law"]))
-    of = f"of {len(assessed)} assessed runs ({len(rows)} in the table), under {laws}"
+    beside = f" ({len(rows):,} in the table)" if len(assessed) < len(rows) else ""
+    of = f"of {plural(len(assessed), 'assessed run')}{beside}, under {laws}"
     if flagged.empty:
         return f"No run is undertrained, {of}."
-    worst = flagged.sort_values("token_ratio").iloc[0].to_dict()
+    worst = flagged.iloc[0].to_dict()
     waste = flagged["compute_waste"]
     spent = (6 * flagged["n_params_used"] * flagged["n_tokens"] * (1 - 1 / waste)).sum()
     cost = f"; balanced runs of the same loss would have saved {flops(spent)}" if spent else ""
-    more = f", {times(worst, 'compute_waste')} times the compute" if waste.notna().any() else ""
+    more = f", {times(worst, 'compute_waste')} times the compute" if waste.notna().iloc[0] else ""
     return (
-        f"{len(flagged)} {'run is' if len(flagged) == 1 else 'runs are'} undertrained, {of}: "
+        f"{plural(len(flagged), 'run')} {'is' if len(flagged) == 1 else 'are'} undertrained, {of}"
+        f"{_extrapolated(flagged)}: "
         f"worst {worst['run']} with {times(worst, 'token_ratio')} times its compute-optimal "
         f"tokens{more}{cost}."
     )
+
+
+def _extrapolated(flagged: pd.DataFrame) -> str:
+    """Say how many of the undertrained runs stand on a law far outside its data; often none."""
+    far = flagged[flagged["far_outside"]]
+    if far.empty:
+        return ""
+    laws = ", ".join(dict.fromkeys(far["law"]))
+    them = f"{len(far):,} of them " if len(far) < len(flagged) else "all " * (len(far) > 1)
+    return f" ({them}far outside the data of {laws}: extrapolated)"
 
 
 def _checks(rows: pd.DataFrame) -> list[tuple[str, bool]]:
@@ -164,10 +177,10 @@ def _left_out(rows: pd.DataFrame, reasons: dict[str, str]) -> list[LeftOut]:
 
 
 def _numbers(rows: pd.DataFrame, level: float) -> dict[str, Estimate]:
-    flagged = rows[rows["verdict"] == "undertrained"]
+    flagged = worst_first(rows)
     if flagged.empty:
         return {}
-    worst = flagged.sort_values("token_ratio").iloc[0]
+    worst = flagged.iloc[0]
     names = {"lowest_token_ratio": "token_ratio", "its_compute_waste": "compute_waste"}
     return {
         name: Estimate(

@@ -10,6 +10,7 @@ from isoflop.drawing.log_axes import decade_axis, log_scale
 from isoflop.drawing.palette import BLACK, dashed_outside
 from isoflop.figures.token_ratios import by_verdict, draw_token_ratio, most_severe
 from isoflop.results import Figure, Figures
+from isoflop.words import plural
 
 if TYPE_CHECKING:
     import altair as alt
@@ -26,20 +27,21 @@ def figures(rows: pd.DataFrame, sheet: Sheet) -> Figures:
     if shown.empty:
         return Figures(())
     laws = ", ".join(dict.fromkeys(shown["law"]))
-    top = most_severe(shown)
+    top, every = most_severe(shown), plural(len(shown), "assessed run")
+    which = every if len(top) == len(shown) else f"{len(top)} of {every}"
     return Figures(
         (
             Figure(
                 name="token_ratio",
-                caption=f"Tokens over compute-optimal tokens of {len(top)} of {len(shown)} "
-                f"assessed runs, most undertrained first, under {laws}; rules: {sheet.level:.0%} "
-                "intervals, solid line: the optimum, dashed line: the limit of the flag.",
+                caption=f"Tokens over compute-optimal tokens of {which}, most undertrained "
+                f"first, under {laws}; rules: {sheet.level:.0%} intervals, "
+                "solid line: the optimum, dashed line: the limit of the flag.",
                 table="verdicts",
                 build=lambda: draw_token_ratio(top),
             ),
             Figure(
                 name="tokens_vs_params",
-                caption=f"Training tokens against parameters of {len(shown)} runs. Line: "
+                caption=f"Training tokens against parameters of {every}. Line: "
                 f"compute-optimal tokens under {_main_law(shown)} with its {sheet.level:.0%} band, "
                 "dashed outside the data behind the law.",
                 table="verdicts",

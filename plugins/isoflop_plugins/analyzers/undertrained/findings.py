@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from isoflop.estimate import Estimate, format_interval
 from isoflop.results import Finding
+from isoflop.words import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +19,8 @@ def findings(sheet: Sheet, rows: pd.DataFrame) -> list[Finding]:
     """Return a finding for every undertrained run (by waste) and overtrained one (as info)."""
     uids = sheet.runs.texts("run_uid")
     flagged = rows[rows["verdict"].isin(["undertrained", "overtrained"])]
-    ordered = flagged.sort_values(["verdict", "token_ratio"], ascending=[False, True])
+    order = ["verdict", "far_outside", "token_ratio"]
+    ordered = flagged.sort_values(order, ascending=[False, True, True])
     return [
         _finding(row, uids[i] or str(row["run"]), sheet.level)
         for i, row in zip(ordered.index, ordered.to_dict("records"), strict=True)
@@ -49,12 +51,17 @@ def _finding(row: dict[Any, Any], subject: str, level: float) -> Finding:
 
 
 def _message(row: dict[Any, Any]) -> str:
+    law = row["law"]
+    saw = f"{row['run']} saw {times(row, 'token_ratio')} times its compute-optimal tokens under"
+    if row["far_outside"]:
+        return (
+            f"{saw} {law}, but lies far outside the data of {law}: extrapolated, so no excess loss "
+            "and no waste is given."
+        )
     known = row["compute_waste"] == row["compute_waste"]  # NaN under an allocation
     cost = f", {times(row, 'compute_waste')} times the compute its loss needs" if known else ""
-    return (
-        f"{row['run']} saw {times(row, 'token_ratio')} times its compute-optimal tokens under "
-        f"{row['law']}{cost}."
-    )
+    outside = f"; extrapolated, outside the data of {law}" if row["extrapolated"] else ""
+    return f"{saw} {law}{cost}{outside}."
 
 
 def times(row: Mapping[Any, Any], name: str) -> str:
@@ -72,11 +79,11 @@ def disagreement(rows: pd.DataFrame) -> list[Finding]:
         Finding(
             kind="law-disagreement",
             subject="laws",
-            subject_name=f"{len(differ)} runs",
+            subject_name=plural(len(differ), "run"),
             severity="info",
             law=laws,
-            message=f"Other parametric laws contradict {laws} on {len(differ)} runs; the column "
-            "reason says which.",
+            message=f"Other parametric laws contradict {laws} on {plural(len(differ), 'run')}; the "
+            "column reason says which.",
             evidence={"runs": [str(r) for r in differ["run"]]},
         )
     ]

@@ -48,6 +48,8 @@ class Inputs:
         Why the run cannot be judged; empty where it can.
     treatments : list of list of str
         What was done to N or D before judging, in words.
+    is_failed : NDArray
+        Where the run ended by a failure.
     """
 
     n_used: NDArray[np.float64]
@@ -56,6 +58,7 @@ class Inputs:
     d_effective: NDArray[np.float64]
     blocked: list[str]
     treatments: list[list[str]]
+    is_failed: NDArray[np.bool_]
 
     @property
     def assessable(self) -> NDArray[np.bool_]:
@@ -95,9 +98,11 @@ def read_inputs(runs: RunTable) -> Inputs:
         _treatments(bool(moe[i]), bool(added[i]), d_seen[i], d_effective[i])
         for i in range(len(runs))
     ]
-    for words, status in zip(treatments, runs.texts("status"), strict=True):
+    statuses = runs.texts("status")
+    for words, status in zip(treatments, statuses, strict=True):
         if status in {"failed", "killed", "stale"}:
-            words.append(f"run ended as {status}")
+            mild = ": a flag is mild at most" * (status == "failed")
+            words.append(f"run ended as {status}{mild}")
     judged = np.array([not b for b in blocked], dtype=bool)
     return Inputs(
         n_used=np.where(judged, n_used, np.nan),
@@ -106,6 +111,7 @@ def read_inputs(runs: RunTable) -> Inputs:
         d_effective=np.where(judged, d_effective, np.nan),
         blocked=blocked,
         treatments=treatments,
+        is_failed=np.array([status == "failed" for status in statuses], dtype=bool),
     )
 
 

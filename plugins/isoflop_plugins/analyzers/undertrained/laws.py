@@ -18,6 +18,7 @@ from isoflop.estimation.frontier import (
     frontier_of,
     has_frontier,
 )
+from isoflop_plugins.analyzers.undertrained.rules import FAR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,15 +63,32 @@ class Judge:
         """False for an allocation, which knows neither excess loss nor waste."""
         return isinstance(self.point, TwoTermFrontier)
 
+    def counted(self, inputs: Inputs) -> NDArray[np.float64]:
+        """Return N of each run as the law counts it; all of N where that is unknown."""
+        if not self.nonembedding:
+            return inputs.n_used
+        return np.where(np.isfinite(inputs.n_nonembedding), inputs.n_nonembedding, inputs.n_used)
+
+    def is_far(self, inputs: Inputs) -> NDArray[np.bool_]:
+        """Return which runs lie more than `FAR` times outside the data behind the law."""
+        pairs = ((self.counted(inputs), self.n_range), (inputs.d_seen, self.d_range))
+        beyond = [(x * FAR < low) | (x > high * FAR) for x, (low, high) in pairs]
+        return beyond[0] | beyond[1]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Measures:
-    """Numbers of each run under one law; arrays of shape (n_runs, 3): value, low, high."""
+    """Numbers of each run under one law; arrays of shape (n_runs, 3): value, low, high.
+
+    Excess loss and waste are NaN where `is_far`, shape (n_runs,): so far outside the data behind
+    the law they are numbers of no loss that a run can have.
+    """
 
     token_ratio: NDArray[np.float64]
     excess_loss: NDArray[np.float64]
     compute_waste: NDArray[np.float64]
     d_opt: NDArray[np.float64]
+    is_far: NDArray[np.bool_]
 
 
 def published_judge(law: PublishedLaw, *, n_boot: int, seed: int) -> Judge:
@@ -148,16 +166,16 @@ def measure(judge: Judge, inputs: Inputs, *, level: float) -> Measures:
 
     Excess loss and waste charge all tokens seen (6 N D) and credit the worth of repeated ones.
     """
-    n = inputs.n_used
-    if judge.nonembedding:
-        n = np.where(np.isfinite(inputs.n_nonembedding), inputs.n_nonembedding, n)
+    n = judge.counted(inputs)
     parts = [
         _measure_part(judge, n[i : i + _RUNS_AT_ONCE], inputs, i, level)
         for i in range(0, max(n.size, 1), _RUNS_AT_ONCE)
     ]
     joined = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    far = judge.is_far(inputs)
+    excess, waste = (np.where(far[:, None], np.nan, cost) for cost in joined[1:3])
     return Measures(
-        token_ratio=joined[0], excess_loss=joined[1], compute_waste=joined[2], d_opt=joined[3]
+        token_ratio=joined[0], excess_loss=excess, compute_waste=waste, d_opt=joined[3], is_far=far
     )
 
 

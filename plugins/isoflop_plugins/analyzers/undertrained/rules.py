@@ -26,6 +26,13 @@ NEAR_OPTIMAL = (1 / 3, 3.0)
 SEVERITY_WASTE = (1.2, 2.0)
 """Waste below the first is mild, below the second clear, else severe."""
 
+FAR = 100.0
+"""Factor in N or D beyond the data behind a law from which it tells no cost and flags mildly.
+
+Own judgment: the largest models of the field, 175e9 to 540e9 parameters, lie 11 to 33 times
+outside the data of Besiroglu et al. 2024; models of thousands of parameters 2,000 times and more.
+"""
+
 NOT_ASSESSABLE = "not-assessable"
 
 
@@ -52,17 +59,18 @@ def verdicts(measures: Measures) -> NDArray[np.object_]:
     )
 
 
-def severity(verdict: str, waste: float) -> str:
+def severity(verdict: str, waste: float, *, is_failed: bool) -> str:
     """Return how much a flag matters: by waste where undertrained, ``info`` where overtrained.
 
-    A waste that is unknown (the law is an allocation) counts as mild. Empty for no flag.
+    A waste that is unknown (the law is an allocation, or the run lies far outside its data) counts
+    as mild, and so does that of a run that failed: nobody chose its D. Empty for no flag.
     """
     if verdict == "overtrained":
         return "info"
     if verdict != "undertrained":
         return ""
     mild, clear = SEVERITY_WASTE
-    if not np.isfinite(waste) or waste < mild:
+    if is_failed or not np.isfinite(waste) or waste < mild:
         return "mild"
     return "clear" if waste < clear else "severe"
 

@@ -13,6 +13,7 @@ from isoflop.words import count, tokens
 from isoflop_plugins.analyzers.health.checks import FLOPS_RANGE
 from isoflop_plugins.analyzers.undertrained.laws import Judge, Measures, measure
 from isoflop_plugins.analyzers.undertrained.rules import (
+    FAR,
     NOT_ASSESSABLE,
     rule_text,
     severity,
@@ -78,6 +79,7 @@ def _law_frame(sheet: Sheet, judge: Judge, family: str | None) -> pd.DataFrame:
             "n_tokens_needed": measures.d_opt,
             "verdict": words,
             "note": [_law_note(judge, sheet.inputs, i) for i in range(len(sheet.runs))],
+            "far_outside": measures.is_far,
             "row": np.arange(len(sheet.runs)),
             "has_loss": judge.has_loss,
         }
@@ -101,14 +103,19 @@ def _law_note(judge: Judge, inputs: Inputs, i: int) -> str:
 
 
 def _outside(judge: Judge, inputs: Inputs, i: int) -> list[str]:
-    """Say where a run lies outside the data behind the law."""
-    pairs = (("N", inputs.n_used[i], judge.n_range), ("D", inputs.d_seen[i], judge.d_range))
-    return [
-        f"{name} {count(value)} outside the law's data ({count(low)} to {count(high)}): "
-        "extrapolated"
-        for name, value, (low, high) in pairs
-        if np.isfinite(value) and not low <= value <= high
-    ]
+    """Say where a run lies outside the data behind the law, and what is not told for it."""
+    n, d = judge.counted(inputs)[i], inputs.d_seen[i]
+    said = []
+    for name, value, (low, high) in (("N", n, judge.n_range), ("D", d, judge.d_range)):
+        if np.isfinite(value) and not low <= value <= high:
+            far = "far " * bool(value * FAR < low or value > high * FAR)
+            said.append(
+                f"{name} {count(value)} {far}outside the law's data ({count(low)} to "
+                f"{count(high)}): extrapolated"
+            )
+    if any(" far outside " in words for words in said):
+        said.append("so far outside, no excess loss and no waste is given")
+    return said
 
 
 def verdict_table(sheet: Sheet, by_law: pd.DataFrame) -> pd.DataFrame:
@@ -131,7 +138,10 @@ def verdict_table(sheet: Sheet, by_law: pd.DataFrame) -> pd.DataFrame:
         for i, word in enumerate(own["verdict"])
     ]
     frame["severity"] = [
-        severity(v, w) for v, w in zip(own["verdict"], own["compute_waste"], strict=True)
+        severity(verdict, waste, is_failed=bool(failed))
+        for verdict, waste, failed in zip(
+            own["verdict"], own["compute_waste"], inputs.is_failed, strict=True
+        )
     ]
     frame["family"] = sheet.families
     frame["tokens_per_param"] = inputs.d_seen / inputs.n_used
@@ -142,17 +152,26 @@ def verdict_table(sheet: Sheet, by_law: pd.DataFrame) -> pd.DataFrame:
         v != NOT_ASSESSABLE and not c for v, c in zip(own["verdict"], contrary, strict=True)
     ]
     frame["extrapolated"] = np.array(extrapolated, dtype=bool)
+    frame["far_outside"] = own["far_outside"]
     frame.attrs["units"] = UNITS
     return frame
 
 
+def worst_first(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the undertrained runs by token ratio, those far outside their law's data last."""
+    flagged = verdicts[verdicts["verdict"] == "undertrained"]
+    return flagged.sort_values(["far_outside", "token_ratio"])
+
+
 def undertrained_table(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return the undertrained runs, worst first, with what each would have needed."""
-    flagged = verdicts[verdicts["verdict"] == "undertrained"].sort_values("token_ratio")
+    """Return the undertrained runs, worst first, with what each would have needed.
+
+    N is the one that was judged by: the active parameters of a mixture of experts.
+    """
     numbers = [f"{q}{end}" for q in _QUANTITIES for end in ("", "_low", "_high")]
-    shown = ["run", "severity", "n_params", "n_tokens", "tokens_per_param", "n_tokens_needed",
-             "extra_flops", *numbers, "law"]  # fmt: skip
-    table = flagged[shown].reset_index(drop=True)
+    shown = ["run", "severity", "n_params_used", "n_tokens", "tokens_per_param", "n_tokens_needed",
+             "extra_flops", *numbers, "law", "far_outside"]  # fmt: skip
+    table = worst_first(verdicts)[shown].reset_index(drop=True)
     table.attrs["units"] = UNITS
     return table
 

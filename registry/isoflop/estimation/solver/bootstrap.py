@@ -99,7 +99,7 @@ def refit(
 def _refit_chunk(problem: Problem, theta: Floats, weights: Floats) -> tuple[Floats, int, int]:
     """Refit, take the slow ones the long way, then restart the oddest; the lower one is kept."""
     starts = np.repeat(theta[None], weights.shape[0], axis=0)
-    first = minimize(problem, starts, weights, max_iterations=_STEPS)
+    first = minimize(problem, starts, weights, max_iterations=_STEPS, is_near=True)
     found = Minima(*(a.copy() for a in first))
     slow = np.flatnonzero(found.gradient_norm > _WELL)
     if slow.size:
@@ -107,7 +107,7 @@ def _refit_chunk(problem: Problem, theta: Floats, weights: Floats) -> tuple[Floa
     worst = _oddest(found)
     before = found.value[worst].copy()
     elsewhere = np.repeat(np.median(found.theta, axis=0)[None], worst.size, axis=0)
-    again = minimize(problem, elsewhere, weights[worst], max_iterations=_STEPS)
+    again = minimize(problem, elsewhere, weights[worst], max_iterations=_STEPS, is_near=True)
     _keep_lower(found, worst, again)
     improved = int((before - found.value[worst] > 1e-9).sum())
     return found.theta, improved, int((found.gradient_norm > _WELL).sum())
@@ -122,8 +122,8 @@ def _through_rounder(problem: Problem, starts: Floats, weights: Floats) -> Minim
     theta = starts
     for factor in _ROUNDINGS:
         rounder = replace(problem, delta=problem.delta * factor)
-        theta = minimize(rounder, theta, weights, max_iterations=_STEPS_ROUNDED).theta
-    return minimize(problem, theta, weights, max_iterations=_STEPS_TO_THE_END)
+        theta = minimize(rounder, theta, weights, max_iterations=_STEPS_ROUNDED, is_near=True).theta
+    return minimize(problem, theta, weights, max_iterations=_STEPS_TO_THE_END, is_near=True)
 
 
 def _oddest(found: Minima) -> NDArray[np.intp]:

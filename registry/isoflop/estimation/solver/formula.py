@@ -225,7 +225,7 @@ class FormulaProblem(Problem):
             hessian = (by_row * bent[:, None]) @ by_row.transpose(0, 2, 1)
             pull = slope * outer.slope
             for (i, j), bend in jet.second.items():
-                entry = np.einsum("rn,rn->r", pull, np.broadcast_to(bend, pull.shape))
+                entry = _summed(pull, bend)
                 hessian[:, i, j] += entry
                 if i != j:
                     hessian[:, j, i] += entry
@@ -365,6 +365,13 @@ def _pivots(law: Law, variables: Mapping[str, Floats]) -> tuple[Floats, Floats]:
             else:
                 shift[j] += exponent * center
     return pivots, shift
+
+
+def _summed(pull: Floats, bend: Floats) -> Floats:
+    """Return the sum over runs of the product, shape (r,); `bend` may know no runs."""
+    if np.shape(bend)[-1:] == pull.shape[1:]:
+        return np.asarray(np.vecdot(pull, bend))
+    return np.asarray((pull.sum(axis=1, keepdims=True) * bend)[:, 0])
 
 
 def named(names: Sequence[str], values: Floats) -> dict[str, Floats]:

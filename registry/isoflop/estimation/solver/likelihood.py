@@ -160,11 +160,15 @@ def _end_fits(problem: Problem, solution: Solution, j: int, end: float) -> bool:
     if not np.isfinite(end):
         return False
 
+    scale = _scale(problem, solution, j)
+    enough = solution.value + _CHI2_1_95 / scale if scale > 0.0 else np.inf
+
     def inside(starts: Floats) -> bool:
-        value = _held_at(problem, starts, j, np.array([end])).value
+        value = _held_at(problem, starts, j, np.array([end]), enough=enough).value
         return bool(_ratio(problem, solution, j, value)[0] < _CHI2_1_95)
 
-    return inside(solution.theta[None]) or inside(_starts_around(problem, solution))
+    nearest, *others = _starts_around(problem, solution)
+    return inside(nearest[None]) or inside(np.stack(others))
 
 
 class _Along(NamedTuple):
@@ -181,14 +185,19 @@ def _starts_around(problem: Problem, solution: Solution) -> Floats:
     return np.concatenate([solution.theta[None], shrunk, problem.starts(3), around])
 
 
-def _held_at(problem: Problem, starts: Floats, j: int, values: Floats) -> _Along:
-    """Return the best theta (m, p) and objective (m,) with entry j held at each of `values`."""
+def _held_at(
+    problem: Problem, starts: Floats, j: int, values: Floats, *, enough: float = -np.inf
+) -> _Along:
+    """Return the best theta (m, p) and objective (m,) with entry j held at each of `values`.
+
+    All stop once an objective is below `enough`.
+    """
     s, m = starts.shape[0], values.size
     every = np.repeat(starts, m, axis=0)
     every[:, j] = np.tile(values, s)
     held = np.broadcast_to(~problem.free, every.shape).copy()
     held[:, j] = True
-    found = minimize(problem, every, max_iterations=_STEPS, held=held)
+    found = minimize(problem, every, max_iterations=_STEPS, held=held, enough=enough)
     by_value = found.value.reshape(s, m)
     best = by_value.argmin(axis=0)
     theta = found.theta.reshape(s, m, -1)[best, np.arange(m)]

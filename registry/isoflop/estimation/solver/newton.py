@@ -15,6 +15,7 @@ MAX_ITERATIONS = 400
 _CACHED_VALUES = 50 * 240
 _MOST_VALUES = 50 * 1000
 _STALL = 1e-14
+_FLAT = 1e-9
 _WEAKEST, _STRONGEST = 1e-12, 1e12
 
 
@@ -54,6 +55,8 @@ def minimize(
     *,
     max_iterations: int = MAX_ITERATIONS,
     held: NDArray[np.bool_] | None = None,
+    enough: float = -np.inf,
+    is_near: bool = False,
 ) -> Minima:
     """Return the minimum that each start leads to.
 
@@ -69,11 +72,18 @@ def minimize(
         Newton steps, refused ones counted, after which a replicate is left where it is.
     held : NDArray of bool, shape (r, p), or None
         Parameters to leave where they start.
+    enough : float
+        Objective below which all stop where they are, once one of them has come there.
+    is_near : bool
+        True for refits, which start near their minimum: they take long steps where the objective
+        bends down, where by the scaled gradient they would crawl for more than a thousand. A search
+        from afar goes by the gradient there and keeps to its valley.
 
     Notes
     -----
-    A replicate is done when the objective fell by less than 1e-14 of itself twice, never by an
-    absolute tolerance: objectives of 1e-3 stop far too early under those.
+    A replicate is done when the objective fell by less than 1e-14 of itself twice, in a refit once
+    where its gradient norm is below 1e-9; never by an absolute tolerance: objectives of 1e-3 stop
+    far too early under those.
     """
     if held is None:
         held = np.broadcast_to(~problem.free, starts.shape)
@@ -82,7 +92,9 @@ def minimize(
     for begin in range(0, starts.shape[0], size):
         chunk = slice(begin, begin + size)
         w = None if weights is None else weights[chunk]
-        parts.append(_minimize_chunk(problem, starts[chunk], w, max_iterations, held[chunk]))
+        parts.append(
+            _minimize_chunk(problem, starts[chunk], w, max_iterations, held[chunk], enough, is_near)
+        )
     return Minima(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
@@ -92,6 +104,8 @@ def _minimize_chunk(
     weights: Floats | None,
     max_iterations: int,
     fixed: NDArray[np.bool_],
+    enough: float,
+    is_near: bool,
 ) -> Minima:
     theta = np.clip(starts, problem.low, problem.high)
     here = problem.derivatives(theta, weights)
@@ -100,8 +114,10 @@ def _minimize_chunk(
     stalls = np.zeros(live.size, dtype=np.int64)
     final = theta.copy()
     for _ in range(max_iterations):
+        if (here.value < enough).any():
+            break
         w = None if weights is None else weights[live]
-        step = _step(theta, here, damping, problem, fixed[live])
+        step = _step(theta, here, damping, problem, fixed[live], is_near=is_near)
         trial = np.clip(theta + step, problem.low, problem.high)
         there = problem.derivatives(trial, w)
         better = there.value < here.value
@@ -115,6 +131,8 @@ def _minimize_chunk(
         theta = np.where(better[:, None], trial, theta)
         here = _choose(better, there, here)
         done = (stalls >= 2) | (damping >= _STRONGEST)
+        if is_near and (stalls == 1).any():
+            done |= (stalls == 1) & (_gradient_norm(theta, here, problem, fixed[live]) < _FLAT)
         if done.any():
             final[live[done]] = theta[done]
             go = ~done
@@ -150,6 +168,8 @@ def _step(
     damping: Floats,
     problem: Problem,
     fixed: NDArray[np.bool_],
+    *,
+    is_near: bool,
 ) -> Floats:
     held = fixed | _held(theta, here.gradient, problem)
     gradient = np.where(held, 0.0, here.gradient)
@@ -166,9 +186,27 @@ def _step(
     if uphill.any():
         # The damped Hessian is not positive definite here: go down the scaled gradient instead.
         step[uphill] = -gradient[uphill] / scale[uphill] / (1.0 + damping[uphill, None])
+        if is_near:
+            step[uphill] = _off_saddle(matrix[uphill], gradient[uphill], scale[uphill])
     reach = (np.abs(step) / problem.longest).max(axis=1, keepdims=True)
     shortened: Floats = step / np.maximum(1.0, reach)
     return shortened
+
+
+def _off_saddle(matrix: Floats, gradient: Floats, scale: Floats) -> Floats:
+    """Return Newton's step with every curvature taken as positive, where some are not.
+
+    References
+    ----------
+    Dauphin et al. 2014, arXiv 1406.2572.
+    """
+    root = np.sqrt(scale)
+    scaled = matrix / (root[:, :, None] * root[:, None, :])
+    curvature, ways = np.linalg.eigh(np.clip(scaled, -_STRONGEST, _STRONGEST))
+    slope = ((gradient / root)[:, None] @ ways)[:, 0]
+    along = slope / np.maximum(np.abs(curvature), _WEAKEST)
+    step: Floats = -(ways @ along[:, :, None])[:, :, 0] / root
+    return step
 
 
 def _solve(matrix: Floats, right: Floats) -> Floats:

@@ -13,7 +13,7 @@ from isoflop.plugin_host import default_host
 from isoflop.reporting.building import build_report
 from isoflop.reporting.delivering.locking import report_lock
 from isoflop.reporting.delivering.notices import failure_notice, report_notice
-from isoflop.reporting.delivering.owing import owe, pay
+from isoflop.reporting.delivering.owing import owe, pay, settle
 from isoflop.reporting.delivering.sending import publish_report, send
 from isoflop.reporting.delivering.sources import collect_again
 from isoflop.reporting.ledger import last_report
@@ -58,10 +58,10 @@ class Delivery:
     is_recorded: bool = False
 
     @property
-    def outcome(self) -> Literal["flagged", "incomplete", "made"]:
-        """A clear or severe flag was raised; else something could not be done; else made."""
+    def outcome(self) -> Literal["made", "flagged", "incomplete", "flagged-incomplete"]:
+        """Flagged: a clear or severe flag was raised; incomplete: something could not be done."""
         if any(f.finding.severity in PRESSING for f in self.report.changes.raised):
-            return "flagged"
+            return "flagged-incomplete" if self.problems else "flagged"
         return "incomplete" if self.problems else "made"
 
 
@@ -130,28 +130,29 @@ def deliver_report(
     with report_lock(Path(registry.uri)):
         problems = collect_again(registry, sources, host=host, progress=progress)
         built = build_report(registry, host=host, since=since, now=now, progress=progress)
-        report, files = _write(built, out, reporters, problems)
+        report, files = _write(built, out, reporters, [*problems, *_broken(built)])
         published: list[str] = []
         if publish:
             published, failed = publish_report(report, files, host)
             if failed:
-                problems += failed
+                problems = [*report.problems, *failed]
                 report, files = _write(built, out, reporters, problems)
         last = last_report(registry)
         is_known = last is not None and last.report_id == report.id
-        is_recorded = False
-        if record:
-            is_recorded, failed = _record(report, registry)
-            problems += failed
-        host.notify("isoflop_report_ready", report_id=report.id, folder=str(out))
         notice = None
         if always or (report.changes.anything and not is_known):
             pictures = [file for file in files if file.name == PICTURE]
             where = published or [str(out.absolute())]
             notice = report_notice(report, where=where, files=pictures)
-        notified, failed = _tell(notice, notify_targets, registry, record=record, host=host)
+        if record:
+            is_recorded, notified, failed = _record_and_tell(
+                report, notice, notify_targets, registry, host
+            )
+        else:
+            is_recorded, (notified, failed) = False, _tell(notice, notify_targets, host)
+        host.notify("isoflop_report_ready", report_id=report.id, folder=str(out))
     return Delivery(
-        report=report, files=tuple(files), problems=(*problems, *failed),
+        report=report, files=tuple(files), problems=(*report.problems, *failed),
         published=tuple(published), notified=notified, is_recorded=is_recorded,
     )  # fmt: skip
 
@@ -163,44 +164,59 @@ def deliver_failure(
     return send(failure_notice(error), targets, host or default_host()).problems
 
 
+def _broken(report: Report) -> list[str]:
+    failed = [section for section in report.yours if section.state == "failed"]
+    return [f"Analyzer {section.analyzer!r} failed: {section.failure}" for section in failed]
+
+
 def _write(
-    built: Report, out: Path, reporters: Sequence[Reporter], problems: list[str]
+    built: Report, out: Path, reporters: Sequence[Reporter], problems: Sequence[str]
 ) -> tuple[Report, list[Path]]:
-    """Write formats and pictures; once more where a format fails, so that the others tell of it."""
+    """Write formats and pictures; once more where a format fails, so that the others tell of it.
+
+    Returns the report with all its problems, and the files.
+    """
     pictures = write_pictures(built, out)
     report = built.with_problems(problems)
     files, failed = write_formats(report, out, reporters)
     if failed:
-        problems += [problem for problem in failed if problem not in problems]
-        report = built.with_problems(problems)
+        new = [problem for problem in failed if problem not in problems]
+        report = built.with_problems([*problems, *new])
         files, _ = write_formats(report, out, reporters)
     return report, [*files, *pictures]
 
 
-def _record(report: Report, registry: Registry) -> tuple[bool, list[str]]:
-    try:
-        return record_report(report, registry), []
-    except RegistryError as error:
-        return False, [f"The registry could not keep the report for the next comparison: {error}"]
-
-
-def _tell(
+def _record_and_tell(
+    report: Report,
     notice: Notice | None,
     targets: Sequence[str],
     registry: Registry,
-    *,
-    record: bool,
     host: PluginHost,
-) -> tuple[int, list[str]]:
-    """Return how many addresses were told, and a sentence for each that was not.
+) -> tuple[bool, int, list[str]]:
+    """Return whether the report was recorded, how many were told, and what could not be done.
 
-    A notice that was not delivered is kept, and sent later, where the report is kept, too.
+    The notice is owed before the report counts as known: whatever ends the process, it is sent.
     """
-    problems = pay(registry, targets, host) if record and targets else []
+    problems, owed, is_recorded = pay(registry, targets, host), "", False
+    if notice is not None and targets:
+        owed, failed = owe(registry, notice, targets)
+        problems += failed
+    try:
+        is_recorded = record_report(report, registry)
+    except RegistryError as error:
+        why = f"The registry could not keep the report for the next comparison: {error}"
+        problems.append(why)
     if notice is None:
-        return 0, problems
+        return is_recorded, 0, problems
     sent = send(notice, targets, host)
     problems += sent.problems
-    if sent.failed and record:
-        problems += owe(registry, notice, sent.failed)
-    return sent.n_told, problems
+    if owed:
+        problems += settle(registry, owed, title=notice.title, left=sent.failed)
+    return is_recorded, sent.n_told, problems
+
+
+def _tell(notice: Notice | None, targets: Sequence[str], host: PluginHost) -> tuple[int, list[str]]:
+    if notice is None:
+        return 0, []
+    sent = send(notice, targets, host)
+    return sent.n_told, list(sent.problems)

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from isoflop.errors import RegistryError
-
-LOCK_FILE = "_report.lock"
-"""Stays in the registry's folder: removing it would let two reports hold two files of one name."""
+from isoflop.store.location import REPORT_LOCK
 
 
 class ReportBusyError(RegistryError):
@@ -47,7 +45,8 @@ def report_lock(folder: Path) -> Iterator[None]:
     ReportBusyError
         At once, where another process or thread holds it.
     """
-    handle = _open(folder / LOCK_FILE)
+    # The file stays: removing it would let two reports hold two files of one name.
+    handle = _open(folder / REPORT_LOCK)
     if handle is None:
         yield
         return

@@ -1,6 +1,8 @@
-"""Notices that could not be delivered are kept in `events` and sent with the next report.
+"""Notices are owed to their addresses before they are sent, and sent later where that failed.
 
-Kept are the words, and each address as messages name it ("address 2 (mailto)"), never itself.
+What is owed is kept in `events`: the words, and each address as messages name it ("address 2
+(mailto)"), never itself. A process that is killed while it sends loses none; an address that took
+the notice just before gets it again.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ from isoflop.hookspecs import Notice
 from isoflop.reporting.delivering.sending import send
 from isoflop.reporting.delivering.targets import shown_target
 from isoflop.reporting.ledger import rows_of
-from isoflop.store.events import event, keep_event
-from isoflop.words import moment
+from isoflop.store.events import event, event_rows, keep_event
+from isoflop.words import moment, plural
 
 if TYPE_CHECKING:
     from isoflop.plugin_host import PluginHost
@@ -26,11 +28,33 @@ if TYPE_CHECKING:
 EVENT_KIND = "notice"
 
 
-def owe(registry: Registry, notice: Notice, failed: Sequence[str]) -> list[str]:
-    """Keep a notice for the addresses that did not take it; return why that cannot be done."""
+def owe(registry: Registry, notice: Notice, targets: Sequence[str]) -> tuple[str, list[str]]:
+    """Drop a notice as owed to all addresses; the fold of its report takes it in.
+
+    Returns
+    -------
+    tuple of str and list of str
+        What it is called, empty where it cannot be kept; and why it cannot.
+    """
     words = {"title": notice.title, "body": notice.body, "is_problem": notice.is_problem}
-    owed = {"id": uuid.uuid4().hex, "to": list(failed), **words}
-    return _keep(registry, owed, f"Not delivered: {notice.title}")
+    owed = {"id": uuid.uuid4().hex, "to": [shown_target(t, targets) for t in targets], **words}
+    told = event(EVENT_KIND, f"To deliver: {notice.title}", outputs=owed)
+    try:
+        registry.writer().drop_table("events", event_rows([told]))
+    except RegistryError as error:
+        return "", [_unkept(error)]
+    return str(owed["id"]), []
+
+
+def settle(registry: Registry, owed: str, *, title: str, left: Sequence[str]) -> list[str]:
+    """Keep who still waits for an owed notice; return why that cannot be done."""
+    missed = f"Not delivered to {plural(len(left), 'address', 'addresses')}"
+    message = f"{missed if left else 'Delivered'}: {title}"
+    try:
+        keep_event(registry, event(EVENT_KIND, message, outputs={"id": owed, "to": list(left)}))
+    except RegistryError as error:
+        return [_unkept(error)]
+    return []
 
 
 def pay(registry: Registry, targets: Sequence[str], host: PluginHost) -> list[str]:
@@ -52,8 +76,7 @@ def pay(registry: Registry, targets: Sequence[str], host: PluginHost) -> list[st
             del known[name]
         if sent.n_told:
             left = [name for name in owed["to"] if name not in due or name in sent.failed]
-            told = {"id": owed["id"], "to": left}
-            problems += _keep(registry, told, f"Delivered late: {owed['title']}")
+            problems += settle(registry, owed["id"], title=owed["title"], left=left)
     return problems
 
 
@@ -73,9 +96,5 @@ def _unpaid(registry: Registry) -> list[tuple[dict[str, Any], datetime]]:
     return [(owed, at) for owed, at in unpaid.values() if owed["to"]]
 
 
-def _keep(registry: Registry, outputs: Mapping[str, Any], message: str) -> list[str]:
-    try:
-        keep_event(registry, event(EVENT_KIND, message, outputs=outputs))
-    except RegistryError as error:
-        return [f"The registry could not keep which notices are delivered: {error}"]
-    return []
+def _unkept(error: RegistryError) -> str:
+    return f"The registry could not keep which notices are delivered: {error}"

@@ -405,6 +405,7 @@ class TestDamage:
         assert points(run) == {"loss": [(1, 2.0)]}
         assert "ends inside a record" in run.problems[0]
 
+    @pytest.mark.slow
     def test_memory_is_bounded_whatever_the_size_of_the_file(self, tmp_path: Path) -> None:
         image = W.event(1, 1.7e9, values=[W.field(1, "x") + W.field(4, bytes(2_000_000))])
         loss = W.event(1, 1.7e9, values=[W.scalar("loss", 2.0)])

@@ -31,6 +31,8 @@ class Places:
         return f"tracker/{report.id}"
 
     def notify(self, notice, target):
+        if "process" in self.down:
+            raise KeyboardInterrupt
         if self.down & {"channel", target}:
             raise PluginError(f"no answer from {target}")
         if "clumsy" in self.down:
@@ -129,6 +131,11 @@ def test_a_pressing_flag_is_told_once(deliver):
     assert [deliver().outcome for _ in range(2)] == ["flagged", "made"]
 
 
+def test_a_flag_of_which_nobody_could_be_told_is_more_than_a_flag(deliver, places):
+    places.down.add("channel")
+    assert deliver().outcome == "flagged-incomplete"
+
+
 def test_sources_collected_before_are_collected_again(deliver, places, registry, host):
     collect("toy:", registry, host=host)
     first = deliver()
@@ -207,6 +214,26 @@ def test_a_notice_that_was_not_delivered_comes_with_the_next_report_once(deliver
     assert "First report" in notice.body
 
 
+def test_a_notice_outlives_the_process_that_was_to_send_it(deliver, places):
+    places.down.add("process")
+    with pytest.raises(KeyboardInterrupt):
+        deliver()
+    places.down.clear()
+    assert [deliver().problems for _ in range(2)] == [(), ()]
+    [(target, notice)] = places.told
+    assert target == SECRET
+    assert notice.body.startswith("Not delivered on 20")
+
+
+def test_a_notice_that_was_delivered_is_owed_to_nobody(deliver, places, registry):
+    deliver()
+    told = [e["message"] for e in open_registry(registry.uri).sql(
+        "SELECT message FROM events WHERE kind = 'notice' ORDER BY created_at")]  # fmt: skip
+    assert [message.partition(":")[0] for message in told] == ["To deliver", "Delivered"]
+    places.down.add(SECRET)
+    assert deliver().problems == ()
+
+
 def test_only_the_address_that_missed_a_notice_gets_it_later(deliver, places):
     both = [SECRET, "chat://away"]
     places.down.add("chat://away")
@@ -267,6 +294,13 @@ def test_a_reporter_that_fails_is_told_by_the_others(cases, registry, tmp_path):
     assert delivery.outcome == "incomplete"
 
 
+def test_an_analyzer_that_breaks_is_something_that_could_not_be_done(cases, registry, tmp_path):
+    host = cases.make_host(cases.analyzer("broken", cases.breaks))
+    delivery = deliver_report(registry.uri, tmp_path / "r", host=host)
+    told = "Analyzer 'broken' failed: ZeroDivisionError: third party <b>bug</b>"
+    assert (delivery.problems, delivery.outcome) == ((told,), "incomplete")
+
+
 def test_a_format_for_the_asking_is_written_only_when_asked(cases, registry, tmp_path):
     rare = Reporter(name="rare", summary="", filename="r.txt", render=str, is_default=False)
     host = cases.make_host(cases.analyzer("law", cases.refuses), reporters=(rare,))
@@ -304,9 +338,7 @@ def test_a_report_says_what_it_can_of_nearly_nothing(cases, tmp_path, n_runs):
     registry = open_registry(tmp_path / "empty", create=True)
     if n_runs:
         cases.drop_runs(registry, [cases.run_row(0)])
-    host = cases.make_host(
-        cases.analyzer("law", cases.refuses), cases.analyzer("broken", cases.breaks)
-    )
+    host = cases.make_host(cases.analyzer("law", cases.refuses))
     delivery = deliver_report(registry.uri, tmp_path / "r", host=host)
     assert delivery.outcome == "made"
     assert "Cannot be answered from these runs: Law." in delivery.report.headline

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from isoflop.reporting.delivering.locking import LOCK_FILE, ReportBusyError, report_lock
+from isoflop.reporting.delivering.locking import ReportBusyError, report_lock
+from isoflop.store.location import REPORT_LOCK
 
 HOLDER = """
 import sys
@@ -43,12 +44,12 @@ def test_a_holder_that_was_killed_holds_nothing(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait(10)
     with report_lock(tmp_path):
-        assert str(os.getpid()) in (tmp_path / LOCK_FILE).read_text()
+        assert str(os.getpid()) in (tmp_path / REPORT_LOCK).read_text()
 
 
 def test_a_holder_that_ended_says_nothing_more(tmp_path, holder):
     holder.communicate("", timeout=10)
-    assert (tmp_path / LOCK_FILE).read_text() == ""
+    assert (tmp_path / REPORT_LOCK).read_text() == ""
     with report_lock(tmp_path):
         pass
 
@@ -60,7 +61,7 @@ def test_two_threads_exclude_each_other_too(tmp_path):
 
 
 def test_what_others_wrote_into_the_file_is_no_obstacle(tmp_path):
-    (tmp_path / LOCK_FILE).write_text("[1, <garbage>")
+    (tmp_path / REPORT_LOCK).write_text("[1, <garbage>")
     with report_lock(tmp_path), pytest.raises(ReportBusyError), report_lock(tmp_path):
         pass
 
