@@ -32,6 +32,12 @@ _NOT_XML = re.compile(
 )
 """Characters that XML refuses, and their escapes as an expression in a chart may hold them."""
 
+_LONGEST_NAME = 200
+"""Characters of a name in a chart: more than a legend or a tooltip shows."""
+
+_HOLD_DATA = frozenset({"datasets", "domain", "sort", "values"})
+"""Keys of a chart under which names stand, and no expression."""
+
 CHART_CONFIG: dict[str, Any] = {
     "background": "transparent",
     "font": "sans-serif",
@@ -153,15 +159,25 @@ def _spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
     return cleaned
 
 
-def _printable(part: Any) -> Any:
-    """Return a part of a chart without the characters XML refuses: one ends the whole process."""
+def _printable(part: Any, *, is_data: bool = False) -> Any:
+    """Return a part of a chart without the characters XML refuses: one ends the whole process.
+
+    A name of a megabyte would be measured letter by letter: names in data are cut.
+    """
     if isinstance(part, str):
-        return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", part)
+        text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", part)
+        return _cut(text) if is_data and len(text) > _LONGEST_NAME else text
     if isinstance(part, list):
-        return [_printable(p) for p in part]
+        return [_printable(p, is_data=is_data) for p in part]
     if isinstance(part, dict):
-        return {k: _printable(v) for k, v in part.items()}
+        return {k: _printable(v, is_data=is_data or k in _HOLD_DATA) for k, v in part.items()}
     return part
+
+
+def _cut(name: str) -> str:
+    """Return the beginning of a name; what follows tells it from others that begin alike."""
+    rest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return f"{name[:_LONGEST_NAME]}\N{HORIZONTAL ELLIPSIS}{rest}"
 
 
 def _without_links(part: Any) -> Any:

@@ -40,6 +40,8 @@ def test_workers_end_when_the_demo_is_killed(tmp_path):
         parent.wait()
         parent.stdout.close()
     deadline = time.monotonic() + 20
-    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+    while (left := [pid for pid in workers if is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert not [pid for pid in workers if is_alive(pid)]
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left

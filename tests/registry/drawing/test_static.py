@@ -52,6 +52,16 @@ def test_remote_data_are_never_fetched():
     assert "not allowed" in drawing.failure
 
 
+def test_names_of_a_megabyte_are_cut_and_stay_apart():
+    names = ["x" * 1_000_000 + end for end in "ab"]
+    frame = pd.DataFrame({"x": [1.0, 2.0], "name": names})
+    color = alt.Color("name:N", scale=alt.Scale(domain=names, range=["#d00", "#00d"]))
+    text = svg(alt.Chart(frame).mark_point().encode(x="x:Q", color=color))
+    assert len(text) < 20_000
+    assert '"#d00"' in text
+    assert '"#00d"' in text
+
+
 def test_a_chart_that_fails_gives_its_reason():
     def build():
         raise ValueError("no points")
