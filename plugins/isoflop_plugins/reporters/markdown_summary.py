@@ -98,7 +98,8 @@ def _result(result: AnalysisResult) -> Iterator[str]:
     found = gravest(result.findings)
     yield from _bullets(_finding(f) for f in found[:_FINDINGS])
     if len(found) > _FINDINGS:
-        yield from _bullets([f"and {len(found) - _FINDINGS} more findings (see report.json)"])
+        more = plural(len(found) - _FINDINGS, "more finding")
+        yield from _bullets([f"and {more} (see report.json)"])
     yield from _tables(result)
     yield from _bullets(f"Figure {f.name}: {f.caption}" for f in result.figures.specs())
     yield from _bullets(

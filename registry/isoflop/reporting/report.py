@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from isoflop.estimate import Estimate
 from isoflop.plugin_host import PluginInfo
-from isoflop.results import AnalysisResult, Finding
+from isoflop.results import PRESSING, AnalysisResult, Finding
 from isoflop.words import moment, plural
 
 Audience = Literal["yours", "reference"]
@@ -110,12 +110,14 @@ class Changes:
         if self.since is None:
             flags, runs = len(self.raised), len(self.runs_added)
             which = "No earlier report to compare with" if self.notes else "First report"
-            return f"{which}: {plural(runs, 'run')}, {plural(flags, 'flag')} raised."
+            raised = f"{plural(flags, 'flag')} raised{self._of_them_pressing}"
+            return f"{which}: {plural(runs, 'run')}, {raised}."
         counts = (
             (len(self.runs_added), "run added", "runs added"),
             (len(self.runs_changed), "run changed", "runs changed"),
             (len(self.runs_removed), "run removed", "runs removed"),
-            (len(self.raised), "flag raised", "flags raised"),
+            (len(self.raised), f"flag raised{self._of_them_pressing}",
+             f"flags raised{self._of_them_pressing}"),
             (len(self.cleared), "flag cleared", "flags cleared"),
             (len(self.moved), "number outside its last interval",
              "numbers outside their last intervals"),
@@ -123,6 +125,13 @@ class Changes:
         parts = [plural(n, one, many) for n, one, many in counts if n]
         when = f"since the report of {moment(self.since)}"
         return f"{', '.join(parts)} {when}." if parts else f"Nothing changed {when}."
+
+    @property
+    def _of_them_pressing(self) -> str:
+        if not self.raised:
+            return ""
+        n = sum(flag.finding.severity in PRESSING for flag in self.raised)
+        return f" ({n or 'none'} clear or severe)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

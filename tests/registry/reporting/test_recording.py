@@ -23,7 +23,7 @@ def _recorded(registry, host, now):
 def test_the_first_report_has_nothing_to_compare_with(registry, host):
     report = build_report(registry, host=host)
     assert report.changes.is_first
-    assert report.changes.sentence == "First report: 6 runs, 3 flags raised."
+    assert report.changes.sentence == "First report: 6 runs, 3 flags raised (3 clear or severe)."
 
 
 def test_a_recorded_report_leaves_flags_fits_and_an_event(registry, host):
@@ -111,7 +111,10 @@ def test_since_compares_with_an_earlier_report(cases, registry, host):
 def test_before_the_first_report_there_is_nothing_to_compare_with(registry, host):
     _recorded(registry, host, SECOND)
     changes = build_report(registry, host=host, since=FIRST).changes
-    assert changes.sentence == "No earlier report to compare with: 6 runs, 3 flags raised."
+    assert (
+        changes.sentence
+        == "No earlier report to compare with: 6 runs, 3 flags raised (3 clear or severe)."
+    )
     assert changes.notes == (
         "There is no report of 2026-11-14 00:00 UTC or before: all runs and flags count as new.",
     )
