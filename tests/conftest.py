@@ -22,6 +22,11 @@ for _name in ("ISOFLOP_REGISTRY", "ISOFLOP_DISABLE", "MLFLOW_TRACKING_URI"):
 SHARED = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the tutorials: they take minutes, and a core would wait for them at the end."""
+    items.sort(key=lambda item: item.path.name != "test_tutorials.py")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data beside the checkout; tests that need it skip where it is absent."""

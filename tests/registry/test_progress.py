@@ -17,8 +17,9 @@ from isoflop.progress import onlooker, progress
 WORK = """
 import time
 from isoflop.progress import onlooker, progress
+who = onlooker()
 with progress("Reading <b>all</b>") as tick:
-    print(onlooker(), flush=True)
+    print(who, flush=True)
     for done in range(4):
         tick(done + 1, 4, "run \\x1b[2J<i>%d</i>" % done)
         time.sleep(0.15)

@@ -26,11 +26,11 @@ _INK, _GRID = "#24292f", "#d8dee4"
 LARGEST_SVG = 200_000
 """Characters above which a page holds a PNG instead: 4,000 points as SVG stall a phone."""
 
-_NOT_XML = re.compile(
-    r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-    r"|\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|\\[bfv]|\\x[01][0-9a-fA-F]"
+_REFUSED = re.compile(
+    r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|[\u202a-\u202e\u2066-\u2069]"
+    r"|\\u00(?:0[0-8bcefBCEF]|1[0-9a-fA-F])|\\u(?:202[a-eA-E]|206[6-9])|\\[bfv]|\\x[01][0-9a-fA-F]"
 )
-"""Characters that XML refuses, and their escapes as an expression in a chart may hold them."""
+"""Characters that XML refuses, that turn text around, and escapes in expressions of a chart."""
 
 _LONGEST_NAME = 200
 """Characters of a name in a chart: more than a legend or a tooltip shows."""
@@ -160,12 +160,12 @@ def _spec(chart: alt.TopLevelMixin) -> dict[str, Any]:
 
 
 def _printable(part: Any, *, is_data: bool = False) -> Any:
-    """Return a part of a chart without the characters XML refuses: one ends the whole process.
+    """Return a part of a chart without characters of which one may end the whole process.
 
     A name of a megabyte would be measured letter by letter: names in data are cut.
     """
     if isinstance(part, str):
-        text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", part)
+        text = _REFUSED.sub("\N{REPLACEMENT CHARACTER}", part)
         return _cut(text) if is_data and len(text) > _LONGEST_NAME else text
     if isinstance(part, list):
         return [_printable(p, is_data=is_data) for p in part]

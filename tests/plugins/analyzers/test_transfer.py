@@ -71,7 +71,7 @@ def test_intervals_take_both_ladders_in(result: AnalysisResult) -> None:
     assert told[["low", "high"]].to_numpy().tolist() == [[number.low, number.high]]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_hold_the_truth_through_both_fits() -> None:
     hits = np.zeros(3)
     for seed in range(200):

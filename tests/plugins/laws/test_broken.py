@@ -160,7 +160,7 @@ def test_a_constant_curve_identifies_no_break() -> None:
     assert fit.predict_at({"flops_6nd": X}).value == pytest.approx(2.0, rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_intervals_cover_the_truth() -> None:
     x = X[::2]
     truth = values(BROKEN_1, ONE, x)

@@ -114,7 +114,7 @@ def test_noise_free_runs_give_their_parameters_back(law: Law) -> None:
     assert fit.estimate == pytest.approx(list(truth.values()), rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_nine_in_ten_intervals_of_the_envelope_hold_its_truth() -> None:
     # Noise without a middle: the tenth percentile of the runs is the law, shifted as one factor.
     held = np.zeros(2)

@@ -101,7 +101,7 @@ def test_tied_exponents_come_back_as_the_authors_tied_them() -> None:
     assert fit.estimate == pytest.approx([MUENNIGHOFF_C4[k] for k in fit.law.names], rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("fixed", [None, FIRST_STAGE], ids=["joint", "two-stage"])
 def test_ninety_percent_intervals_hold_the_truth(fixed: dict[str, float] | None) -> None:
     hits: Any = 0.0

@@ -33,7 +33,7 @@ def test_noise_free_runs_give_their_parameters_back() -> None:
     assert fit.estimate == pytest.approx(list(TRUTH.values()), rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_nine_in_ten_intervals_hold_the_truth() -> None:
     held = np.zeros(3)
     for seed in range(200):

@@ -47,7 +47,7 @@ def test_floor_scale_and_exponent_come_back_from_noise_free_runs(x_0: float, alp
     assert fit.estimate == pytest.approx([2.2, x_0, alpha], rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_hold_the_truth() -> None:
     truth = {"L_inf": 1.8, "x_0": 1e20, "alpha": 0.16}
     hits = np.zeros(3)

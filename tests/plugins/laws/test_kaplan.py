@@ -143,7 +143,7 @@ def test_any_scale_of_size_comes_back_from_noise_free_runs(law: Law, n_c: float)
     assert_recovers(law, {**TRUTH[law.name], "N_c": n_c})
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("law", "n", "noise"),
     [

@@ -43,7 +43,7 @@ def test_the_published_effect_of_size_is_nineteen_points_per_decade() -> None:
     assert large - small == pytest.approx(0.19, abs=0.005)  # printed in whole points
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_hold_the_truth() -> None:
     hits = np.zeros(4)
     for seed in range(200):

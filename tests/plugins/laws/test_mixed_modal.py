@@ -77,7 +77,7 @@ def test_parameters_come_back_from_noise_free_runs(objective: str, synergy: floa
     assert fit.estimate == pytest.approx([truth[k] for k in MIXED_MODAL.names], rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_hold_the_truth() -> None:
     hits = np.zeros(5)
     for seed in range(200):

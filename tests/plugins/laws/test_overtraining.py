@@ -163,14 +163,14 @@ def test_noise_free_runs_give_their_parameters_back(
     assert fit.estimate == pytest.approx([truth[name] for name in law.names], rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_nine_in_ten_intervals_of_the_loss_law_hold_the_truth() -> None:
     low, high = coverage(OVER_TRAINING, TRUTH, lambda seed: runs_of(50, noise=0.01, seed=seed))
     assert low >= 0.85
     assert high <= 0.95
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_nine_in_ten_intervals_of_the_error_law_hold_the_truth() -> None:
     make = lambda seed: errors_of(50, noise=0.005, seed=seed)  # noqa: E731
     low, high = coverage(DOWNSTREAM_ERROR, ERROR_TRUTH, make)

@@ -34,7 +34,7 @@ def test_parameters_come_back_from_noise_free_runs(law: Law) -> None:
     assert fit.estimate == pytest.approx(list(TRUTH[law.name].values()), rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_ninety_percent_intervals_hold_the_truth(law: Law) -> None:
     truth, hits = TRUTH[law.name], np.zeros(3)

@@ -99,7 +99,7 @@ def test_parameters_come_back_from_noise_free_runs(name: str) -> None:
     assert fit.estimate == pytest.approx([CLARK[name][k] for k in ROUTED.names], rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_hold_the_truth() -> None:
     truth, hits = CLARK["S-BASE"], np.zeros(6)
     for seed in range(200):

@@ -48,7 +48,7 @@ def test_slopes_come_back_from_noise_free_runs(law: Law) -> None:
     assert fit.estimate == pytest.approx(list(truth_of(law).values()), rel=1e-6)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("law", [SHAPE, SHAPE_DOWNSTREAM], ids=lambda law: law.name)
 def test_ninety_percent_intervals_hold_the_truth(law: Law) -> None:
     # Intervals of the downstream law are a bit short: at 80 runs its intercept is held 169 times.

@@ -149,7 +149,7 @@ def test_other_columns_give_their_units() -> None:
     assert law.units["k"] == "token"
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("law", "truth", "noise"),
     [(M1, POWER, 0.01), (M2, FLOOR, 0.005), (M3, SATURATING, 0.005)],

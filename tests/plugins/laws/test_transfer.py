@@ -86,7 +86,7 @@ def test_another_unit_of_data_changes_k_alone() -> None:
     assert other.estimate == pytest.approx([k * 4 ** (1 - a), a, b], rel=1e-7)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_hold_the_truth() -> None:
     truth, hits = HERNANDEZ[TEXT], np.zeros(3)
     for seed in range(200):

@@ -52,6 +52,11 @@ def test_remote_data_are_never_fetched():
     assert "not allowed" in drawing.failure
 
 
+def test_characters_that_turn_text_around_are_not_drawn():
+    text = svg(_chart(color=alt.value("red"), text=alt.value("x")).properties(title="a\u202eb.exe"))
+    assert "a\ufffdb.exe" in text
+
+
 def test_names_of_a_megabyte_are_cut_and_stay_apart():
     names = ["x" * 1_000_000 + end for end in "ab"]
     frame = pd.DataFrame({"x": [1.0, 2.0], "name": names})

@@ -133,7 +133,7 @@ def test_more_compute_never_raises_the_frontier(
     assert frontier.optimal_loss(flops * factor) <= frontier.optimal_loss(flops)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_intervals_cover_the_truth(two_term: Law, make_runs: MakeRuns) -> None:
     covered = 0
     for seed in range(60):

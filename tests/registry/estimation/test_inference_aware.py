@@ -154,7 +154,7 @@ def test_no_quantities_give_no_results():
     assert best.n_params.shape == best.saved_flops.shape == (0,)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_intervals_of_the_optimum_hold_the_truth_as_often_as_they_say(two_term, make_runs):
     truth = TwoTermFrontier(E=1.8, A=480.0, alpha=0.35, B=2100.0, beta=0.37)
     wanted = {

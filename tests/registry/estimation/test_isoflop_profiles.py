@@ -105,7 +105,7 @@ def test_an_off_center_grid_is_biased_as_published() -> None:
     assert flags == {("edge_minimum",)}
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_ninety_percent_intervals_cover_the_exponent() -> None:
     true = 0.28 / 0.62
     held = []

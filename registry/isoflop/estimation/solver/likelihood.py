@@ -92,9 +92,10 @@ def covariance(problem: Problem, solution: Solution) -> Floats:
         slope = slope * problem.weights
     g = problem.jacobian(solution.theta)[:, free]
     inverse = np.linalg.inv(here.hessian[0][block])
-    scores = (g * (slope**2)[:, None]).T @ g
+    # A product with itself: no variance comes out negative, however near to singular H is.
+    half = inverse @ (g * slope[:, None]).T
     out = np.zeros((p, p))
-    out[block] = inverse @ scores @ inverse * (problem.n_runs / max(problem.n_runs - p, 1))
+    out[block] = half @ half.T * (problem.n_runs / max(problem.n_runs - p, 1))
     return out
 
 
