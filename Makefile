@@ -25,7 +25,7 @@ test: $(VENV)/.ready  ## the fast tests
 test-all: $(VENV)/.ready  ## slow ones too: servers, browsers, notebooks, many starts
 	$(BIN)/pytest -n 2 -m 'not soak'
 
-soak: $(VENV)/.ready  ## hundreds of fits a law: do 90 % intervals hold the truth in 90 % (8 minutes)
+soak: $(VENV)/.ready  ## hundreds of fits a law: coverage of intervals, lowest of many starts (minutes)
 	$(BIN)/pytest -n 2 -m soak
 
 test-lowest:  ## the fast tests with the lowest supported versions of the dependencies
@@ -41,14 +41,17 @@ test-stacks:  ## with real transformers, Lightning, JAX, TensorBoard, W&B, Jupyt
 	HF_HUB_OFFLINE=1 .venv-stacks/bin/pytest -n 2 tests/plugins/autologgers tests/plugins/collectors \
 	  tests/plugins/counting tests/plugins/explorer tests/registry/live
 
-AIRFLOW := apache-airflow==3.3.2 apache-airflow-providers-standard==1.21.0
-PREFECT := prefect==3.8.8 fastapi==0.139.2 # with fastapi 0.140 its own server does not start
-DAGSTER := dagster==1.13.29
+ORCHESTRATORS := .venv-airflow/.ready .venv-prefect/.ready .venv-dagster/.ready
+.venv-airflow/.ready: PACKAGES := apache-airflow==3.3.2 apache-airflow-providers-standard==1.21.0
+# With fastapi 0.140 Prefect's own server does not start.
+.venv-prefect/.ready: PACKAGES := prefect==3.8.8 fastapi==0.139.2
+.venv-dagster/.ready: PACKAGES := dagster==1.13.29
+
+$(ORCHESTRATORS):
+	$(PYTHON) -m venv $(@D) && $(@D)/bin/python -m pip install --quiet $(PACKAGES) && touch $@
 
 test-recipes: $(VENV)/.ready  ## the schedule recipes in real Airflow, Prefect and Dagster
-	$(PYTHON) -m venv .venv-airflow && .venv-airflow/bin/python -m pip install --quiet $(AIRFLOW)
-	$(PYTHON) -m venv .venv-prefect && .venv-prefect/bin/python -m pip install --quiet $(PREFECT)
-	$(PYTHON) -m venv .venv-dagster && .venv-dagster/bin/python -m pip install --quiet $(DAGSTER)
+	$(MAKE) -j3 $(ORCHESTRATORS)
 	$(BIN)/pytest -n 2 tests/plugins/schedule_recipes
 
 check: $(VENV)/.ready  ## ruff, mypy strict, import-linter

@@ -72,7 +72,7 @@ def test_no_heavy_multi_start_finds_less(two_term: Law, seed: int) -> None:
     assert found.gradient_norm < 1e-6
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(9, 200))
 def test_no_heavier_multi_start_finds_less(two_term: Law, seed: int) -> None:
     problem = synthetic(two_term, seed)
